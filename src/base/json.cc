@@ -1,0 +1,266 @@
+#include "base/json.h"
+
+#define RAPIDJSON_HAS_STDSTRING 0
+#include <rapidjson/document.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace keyhold::json {
+namespace {
+
+using rapidjson::SizeType;
+
+const rapidjson::Value& as_rapidjson(const void* value) {
+  return *static_cast<const rapidjson::Value*>(value);
+}
+
+/// A stream RapidJSON parses in place, bounded: it reads a NUL at the end of the span instead of
+/// needing one in the buffer.
+class InsituStream {
+ public:
+  using Ch = char;
+
+  explicit InsituStream(std::span<std::uint8_t> text)
+      : begin_(reinterpret_cast<char*>(text.data())), source_(begin_), end_(begin_ + text.size()) {}
+
+  Ch Peek() const { return source_ < end_ ? *source_ : '\0'; }
+  Ch Take() {
+    if (source_ >= end_) return '\0';
+    return *source_++;
+  }
+  std::size_t Tell() const { return static_cast<std::size_t>(source_ - begin_); }
+
+  // A string's decoded text is never longer than its source, so it is written over it. The closing
+  // quotation mark, already read, gives its place to the NUL that RapidJSON ends strings with.
+  Ch* PutBegin() { return destination_ = source_; }
+  void Put(Ch c) { *destination_++ = c; }
+  void Flush() {}
+  std::size_t PutEnd(Ch* begin) { return static_cast<std::size_t>(destination_ - begin); }
+
+ private:
+  char* begin_;
+  char* source_;
+  char* end_;
+  char* destination_ = nullptr;
+};
+
+/// Stands between reader and document: bounds the depth and refuses an object's second member of
+/// one name.
+template <typename Target>
+class StrictHandler {
+ public:
+  explicit StrictHandler(Target& target) : target_(target) {}
+
+  bool Null() { return target_.Null(); }
+  bool Bool(bool b) { return target_.Bool(b); }
+  bool Int(int i) { return target_.Int(i); }
+  bool Uint(unsigned u) { return target_.Uint(u); }
+  bool Int64(std::int64_t i) { return target_.Int64(i); }
+  bool Uint64(std::uint64_t u) { return target_.Uint64(u); }
+  bool Double(double d) { return target_.Double(d); }
+  bool RawNumber(const char* text, SizeType length, bool copy) {
+    return target_.RawNumber(text, length, copy);
+  }
+  bool String(const char* text, SizeType length, bool copy) {
+    return target_.String(text, length, copy);
+  }
+  bool StartObject() { return enter() && target_.StartObject(); }
+  bool Key(const char* text, SizeType length, bool copy) {
+    names_.emplace_back(text, length);
+    return target_.Key(text, length, copy);
+  }
+  bool EndObject(SizeType members) {
+    --depth_;
+    const auto first = names_.end() - static_cast<std::ptrdiff_t>(members);
+    std::sort(first, names_.end());
+    const bool twice = std::adjacent_find(first, names_.end()) != names_.end();
+    names_.erase(first, names_.end());
+    return !twice && target_.EndObject(members);
+  }
+  bool StartArray() { return enter() && target_.StartArray(); }
+  bool EndArray(SizeType elements) {
+    --depth_;
+    return target_.EndArray(elements);
+  }
+
+ private:
+  bool enter() { return ++depth_ <= kMaxDepth; }
+
+  Target& target_;
+  std::size_t depth_ = 0;
+  std::vector<std::string_view> names_;  // of the objects being read, the innermost last
+};
+
+}  // namespace
+
+struct Document::Impl {
+  rapidjson::Document document;
+};
+
+Result<Document> Document::parse(std::span<std::uint8_t> text) {
+  auto impl = std::make_unique<Impl>();
+  InsituStream stream(text);
+  rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>> reader;
+  bool ended = false;
+  auto generate = [&](rapidjson::Document& target) {
+    StrictHandler<rapidjson::Document> strict(target);
+    constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseValidateEncodingFlag |
+                                rapidjson::kParseIterativeFlag |
+                                rapidjson::kParseStopWhenDoneFlag;
+    const bool parsed = !reader.Parse<kFlags>(stream, strict).IsError();
+    if (!parsed) return false;
+    while (stream.Tell() < text.size()) {
+      const char c = stream.Take();
+      if (c != ' ' && c != '\t' && c != '\n' && c != '\r') return false;
+    }
+    ended = true;
+    return true;
+  };
+  impl->document.Populate(generate);
+  if (!ended) return Error(ErrorCode::kSerialization);
+  return Document(std::move(impl));
+}
+
+Document::Document(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Document::Document(Document&&) noexcept = default;
+Document& Document::operator=(Document&&) noexcept = default;
+Document::~Document() = default;
+
+Value Document::root() const {
+  return Value(static_cast<const rapidjson::Value*>(&impl_->document));
+}
+
+Value::Type Value::type() const { return static_cast<Type>(as_rapidjson(value_).GetType()); }
+
+std::optional<std::string_view> Value::string() const {
+  const auto& value = as_rapidjson(value_);
+  if (!value.IsString()) return std::nullopt;
+  return std::string_view(value.GetString(), value.GetStringLength());
+}
+
+std::optional<bool> Value::boolean() const {
+  const auto& value = as_rapidjson(value_);
+  if (!value.IsBool()) return std::nullopt;
+  return value.GetBool();
+}
+
+std::optional<std::int64_t> Value::integer() const {
+  const auto& value = as_rapidjson(value_);
+  if (value.IsInt64()) return value.GetInt64();
+  if (!value.IsDouble()) return std::nullopt;
+  const double number = value.GetDouble();
+  // Beyond 2^53 a double does not name one integer.
+  if (std::nearbyint(number) != number || std::fabs(number) > 9007199254740992.0) return std::nullopt;
+  return static_cast<std::int64_t>(number);
+}
+
+std::optional<double> Value::number() const {
+  const auto& value = as_rapidjson(value_);
+  if (!value.IsNumber()) return std::nullopt;
+  return value.GetDouble();
+}
+
+std::optional<Value> Value::member(std::string_view name) const {
+  const auto& value = as_rapidjson(value_);
+  if (!value.IsObject()) return std::nullopt;
+  const auto at = value.FindMember(
+      rapidjson::Value(rapidjson::StringRef(name.data(), static_cast<SizeType>(name.size()))));
+  if (at == value.MemberEnd()) return std::nullopt;
+  return Value(&at->value);
+}
+
+void Value::for_each_member(
+    const std::function<bool(std::string_view name, Value value)>& visit) const {
+  const auto& value = as_rapidjson(value_);
+  if (!value.IsObject()) return;
+  for (const auto& member : value.GetObject()) {
+    const std::string_view name(member.name.GetString(), member.name.GetStringLength());
+    if (!visit(name, Value(&member.value))) return;
+  }
+}
+
+std::size_t Value::size() const {
+  const auto& value = as_rapidjson(value_);
+  if (value.IsArray()) return value.Size();
+  if (value.IsObject()) return value.MemberCount();
+  return 0;
+}
+
+Value Value::element(std::size_t index) const {
+  return Value(&as_rapidjson(value_)[static_cast<SizeType>(index)]);
+}
+
+namespace {
+
+/// A RapidJSON output stream into a buffer that is wiped.
+struct SecretStream {
+  using Ch = char;
+  std::vector<char, WipingAllocator<char>> text;
+  void Put(Ch c) { text.push_back(c); }
+  void Flush() {}
+};
+
+}  // namespace
+
+struct Writer::Impl {
+  SecretStream stream;
+  rapidjson::Writer<SecretStream> writer{stream};
+};
+
+Writer::Writer() : impl_(std::make_unique<Impl>()) { impl_->stream.text.reserve(512); }
+Writer::~Writer() = default;
+
+Writer& Writer::begin_object() {
+  impl_->writer.StartObject();
+  return *this;
+}
+Writer& Writer::end_object() {
+  impl_->writer.EndObject();
+  return *this;
+}
+Writer& Writer::begin_array() {
+  impl_->writer.StartArray();
+  return *this;
+}
+Writer& Writer::end_array() {
+  impl_->writer.EndArray();
+  return *this;
+}
+Writer& Writer::key(std::string_view name) {
+  impl_->writer.Key(name.data(), static_cast<SizeType>(name.size()));
+  return *this;
+}
+Writer& Writer::string(std::string_view text) {
+  impl_->writer.String(text.data(), static_cast<SizeType>(text.size()));
+  return *this;
+}
+Writer& Writer::integer(std::int64_t value) {
+  impl_->writer.Int64(value);
+  return *this;
+}
+Writer& Writer::boolean(bool value) {
+  impl_->writer.Bool(value);
+  return *this;
+}
+Writer& Writer::null() {
+  impl_->writer.Null();
+  return *this;
+}
+Writer& Writer::raw(std::string_view json) {
+  impl_->writer.RawValue(json.data(), json.size(), rapidjson::kNumberType);
+  return *this;
+}
+
+std::string_view Writer::text() const {
+  return {impl_->stream.text.data(), impl_->stream.text.size()};
+}
+
+Secret Writer::take_secret() const { return Secret(text()); }
+
+}  // namespace keyhold::json
