@@ -1,0 +1,173 @@
+// Durable metadata: what exists, in what state, under which object names. No key bytes, no secret in
+// clear. Each write is one transaction that has reached the disk when the call returns; a failed one
+// has changed nothing. Implementations are safe to call from many threads.
+//
+// Errors: kKmsInternal for a store that cannot be read or written (its own words are in the detail);
+// kConflict where a row was changed by somebody else since it was read (KeyRecord::version).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/vocabulary.h"
+
+namespace keyhold::store {
+
+/// A KMS key.
+struct KeyRecord {
+  std::string id;  ///< UUID
+  std::string account;
+  std::string region;
+  KeySpec spec = KeySpec::kSymmetricDefault;
+  KeyUsage usage = KeyUsage::kEncryptDecrypt;
+  KeyOrigin origin = KeyOrigin::kAwsKms;
+  KeyState state = KeyState::kEnabled;
+  std::string description;
+  TimePoint created_at;
+  std::optional<TimePoint> deletion_at;  ///< set in kPendingDeletion
+  /// The waiting period is over and destruction has begun: to callers the key is gone, and what
+  /// remains of it is rows that name the objects still to be destroyed.
+  bool destroying = false;
+  bool rotation_enabled = false;
+  int rotation_period_days = 0;                ///< meaningful while rotation_enabled
+  std::optional<TimePoint> next_rotation_at;   ///< set while rotation_enabled
+  int on_demand_rotations = 0;                 ///< completed ones
+  std::uint64_t version = 0;                   ///< raised by each write of this row
+
+  bool operator==(const KeyRecord&) const = default;
+};
+
+/// A key material that exists and is proven in its token. The one with the highest sequence is the
+/// current one.
+struct MaterialRecord {
+  ObjectName object_name;
+  std::string key_id;
+  std::string material_id;  ///< 64 hex characters, KeyMaterialId on the wire
+  int sequence = 0;         ///< 0 for the first, then one more each
+  Custody custody = Custody::kResident;
+  Construction construction = Construction::kEcbDerived;
+  Bytes check_value;
+  TimePoint created_at;
+  std::optional<RotationType> rotation_type;  ///< absent on the first material
+  std::optional<TimePoint> rotated_at;        ///< when it became current; absent on the first
+  /// Whether the RotateKey event of the rotation that made it current has reached the audit trail.
+  bool announced = true;
+
+  bool operator==(const MaterialRecord&) const = default;
+};
+
+enum class IntentKind : std::uint8_t { kCreateKey, kRotateOnDemand, kRotateAutomatic };
+
+/// A key material about to be generated: written before its object can exist, gone when the object
+/// is proven and counted (or given up). What a crash leaves of it, reconcile finishes.
+struct IntentRecord {
+  ObjectName object_name;
+  IntentKind kind = IntentKind::kCreateKey;
+  std::string key_id;
+  TimePoint started_at;  ///< OnDemandRotationStartDate of an on-demand rotation
+
+  bool operator==(const IntentRecord&) const = default;
+};
+
+struct AliasRecord {
+  std::string account;
+  std::string region;
+  std::string name;  ///< with the prefix `alias/`
+  std::string target_key_id;
+  TimePoint created_at;
+  TimePoint updated_at;
+
+  bool operator==(const AliasRecord&) const = default;
+};
+
+enum class CredentialStatus : std::uint8_t { kActive, kDisabled };
+
+/// An access key. The secret is sealed under a token-resident key before it comes here.
+struct CredentialRecord {
+  std::string access_key_id;
+  std::string account;
+  std::string principal;  ///< `user/admin`
+  Bytes sealed_secret;
+  CredentialStatus status = CredentialStatus::kActive;
+  std::uint64_t generation = 0;
+  TimePoint created_at;
+
+  bool operator==(const CredentialRecord&) const = default;
+};
+
+/// Everything there is, as of one instant.
+struct Contents {
+  std::vector<KeyRecord> keys;             ///< born keys only
+  std::vector<KeyRecord> unborn_keys;      ///< keys whose creation was begun and not finished
+  std::vector<MaterialRecord> materials;   ///< by key, then by sequence
+  std::vector<IntentRecord> intents;
+  std::vector<AliasRecord> aliases;
+  std::vector<CredentialRecord> credentials;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual Result<Contents> load() = 0;
+
+  // Settings of the deployment (its token's serial, its service key): small texts by name.
+  virtual Result<std::optional<std::string>> setting(std::string_view name) = 0;
+  virtual Result<void> put_setting(std::string_view name, std::string_view value) = 0;
+
+  // Birth. Between the two calls the key exists for nobody.
+  virtual Result<void> begin_key(const KeyRecord& key, const IntentRecord& intent) = 0;
+  /// The key is born with its first material; the intent of that object name is gone.
+  virtual Result<void> finish_key(const MaterialRecord& material) = 0;
+  /// The key was never born; its row and its intent are gone.
+  virtual Result<void> abandon_key(std::string_view key_id) = 0;
+
+  // Rotation.
+  /// kConflict if the key's version is no longer `key_version`, or an intent of that key exists.
+  virtual Result<void> begin_rotation(const IntentRecord& intent, std::uint64_t key_version) = 0;
+  /// The material becomes current, the key's row is written (see update_key), the intent is gone:
+  /// all or nothing.
+  virtual Result<void> finish_rotation(const KeyRecord& key, const MaterialRecord& material) = 0;
+  /// A further attempt of the same creation or rotation, under a new object name.
+  virtual Result<void> replace_intent(const ObjectName& old_name, const ObjectName& new_name) = 0;
+  virtual Result<void> withdraw_intent(const ObjectName& object_name) = 0;
+  /// The RotateKey event of this material has reached the audit trail.
+  virtual Result<void> mark_announced(const ObjectName& object_name) = 0;
+
+  /// Writes the whole row if its stored version is still `key.version`, and raises it by one;
+  /// else kConflict.
+  virtual Result<void> update_key(const KeyRecord& key) = 0;
+
+  /// The key, its materials, intents and aliases are gone. Called when its last token object is.
+  virtual Result<void> erase_key(std::string_view key_id) = 0;
+
+  // Aliases.
+  /// kAlreadyExists (without a message) if the account has an alias of that name in that region.
+  virtual Result<void> insert_alias(const AliasRecord& alias) = 0;
+  /// kNotFound (without a message) if there is none of that name.
+  virtual Result<void> update_alias(const AliasRecord& alias) = 0;
+  virtual Result<void> delete_alias(std::string_view account, std::string_view region,
+                                    std::string_view name) = 0;
+
+  // Access keys.
+  virtual Result<void> insert_credential(const CredentialRecord& credential) = 0;
+  virtual Result<void> update_credential(const CredentialRecord& credential) = 0;
+
+  /// Counts towards GCM's limit on random IVs under one key, for materials that encrypt messages
+  /// directly: reserves `count` further invocations of the material and answers how many were
+  /// reserved before, ever. Reserved ones that a crash left unused stay counted.
+  virtual Result<std::uint64_t> reserve_invocations(const ObjectName& material,
+                                                    std::uint64_t count) = 0;
+
+  /// Reads something, to see whether the store answers.
+  virtual Result<void> check() = 0;
+};
+
+}  // namespace keyhold::store

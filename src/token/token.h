@@ -1,0 +1,133 @@
+// Key material in tokens, in KMS's terms: what kms asks of a key store. One Token stands for one
+// configured PKCS#11 token; it owns login, sessions, recovery, message keys and every template.
+//
+// Key material is named by ObjectName (its CKA_ID), never by a handle. Its value is never outside
+// the token. All calls are synchronous, bounded by the profile's deadlines, and safe from many
+// threads.
+//
+// Errors: kKeyUnavailable while the token is away or recovering (answered fast); kKmsInternal for an
+// object that is missing or fails its check value, and for what the token refuses although its
+// admission said otherwise; kDependencyTimeout where a deadline passed before anything was done;
+// kInvalidCiphertext (no message) for what the caller brought. A token's own words are in the
+// error's detail.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "base/vocabulary.h"
+
+namespace keyhold::token {
+
+/// A key material as the store knows it, and so as it may be used.
+struct Material {
+  ObjectName object_name;
+  Construction construction = Construction::kEcbDerived;
+  /// What proves that the object behind the name is still the key that was made.
+  Bytes check_value;
+  /// Bound into each ciphertext's header tag: who these messages belong to (for KMS keys the key id
+  /// and the key material id, length-prefixed). Any bytes, the same for the life of the material.
+  Bytes subject;
+};
+
+/// What a new material was made as.
+struct GeneratedMaterial {
+  Construction construction = Construction::kEcbDerived;
+  Bytes check_value;
+};
+
+/// What the token itself says of an object, read back: an attribute it does not show stays empty
+/// and must be reported as "not shown", never as ok.
+struct ObjectEvidence {
+  std::optional<bool> local;
+  std::optional<bool> sensitive;
+  std::optional<bool> always_sensitive;
+  std::optional<bool> extractable;
+  std::optional<bool> never_extractable;
+  std::optional<std::uint64_t> key_gen_mechanism;
+  std::string label;
+};
+
+/// A token object found by listing.
+struct ListedObject {
+  Bytes id;  ///< its CKA_ID, of any length
+  std::string label;
+};
+
+/// The token behind a Token.
+struct TokenIdentity {
+  std::string label;
+  std::string serial;
+  std::string manufacturer;
+  std::string model;
+};
+
+/// A key that encrypts messages of one material: a session object derived from it under one salt
+/// (or the material itself, where the token cannot derive; salt and header tag are empty then).
+/// Shared by the calls that use it; the last one to let go allows its object to be destroyed.
+class MessageKey {
+ public:
+  virtual ~MessageKey() = default;
+  virtual Construction construction() const = 0;
+  virtual ByteView salt() const = 0;
+  /// 16 bytes of CMAC over subject and salt under the material's header key.
+  virtual ByteView header_tag() const = 0;
+};
+using MessageKeyPtr = std::shared_ptr<const MessageKey>;
+
+inline constexpr std::size_t kGcmIvSize = 12;
+inline constexpr std::size_t kGcmTagSize = 16;
+
+class Token {
+ public:
+  virtual ~Token() = default;
+
+  virtual TokenIdentity identity() const = 0;
+
+  // Key material.
+  /// Generates AES-256 key material under that name, syncs what the profile says must be synced,
+  /// reads its attributes back and proves a use of it. After an error the name must not be used for
+  /// another attempt; an object may or may not exist under it.
+  virtual Result<GeneratedMaterial> generate_material(const ObjectName& name,
+                                                      std::string_view label) = 0;
+  /// Looks for what an interrupted generate_material left: the material, if exactly one object of
+  /// that name exists and proves to be a whole key; nothing otherwise.
+  virtual Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name) = 0;
+  /// Compares the object behind the name with the material's check value, in the token.
+  virtual Result<void> check_material(const Material& material) = 0;
+  /// Destroys every object of that name; success also if there was none.
+  virtual Result<void> destroy_material(const ObjectName& name) = 0;
+  virtual Result<ObjectEvidence> evidence(const ObjectName& name) = 0;
+  /// Every key object in the token, zombies included.
+  virtual Result<std::vector<ListedObject>> list_objects() = 0;
+
+  // Messages.
+  /// The message key to encrypt with now. Before a process first uses a material, its check value
+  /// is compared.
+  virtual Result<MessageKeyPtr> encryption_key(const Material& material) = 0;
+  /// The message key of a ciphertext. The header tag is verified before an unknown salt is derived,
+  /// so that a forged header costs no derivation and no memory: kInvalidCiphertext.
+  virtual Result<MessageKeyPtr> decryption_key(const Material& material, ByteView salt,
+                                               ByteView header_tag) = 0;
+  /// AES-256-GCM; answers ciphertext followed by the 16-byte tag. `iv` is kGcmIvSize bytes.
+  virtual Result<Bytes> encrypt(const MessageKey& key, ByteView iv, ByteView aad,
+                                ByteView plaintext) = 0;
+  virtual Result<Secret> decrypt(const MessageKey& key, ByteView iv, ByteView aad,
+                                 ByteView ciphertext_and_tag) = 0;
+
+  /// Random bytes from the token's generator.
+  virtual Result<Secret> random(std::size_t size) = 0;
+
+  /// Whether the token answers now: a cheap use that costs no login.
+  virtual Result<void> check() = 0;
+};
+
+}  // namespace keyhold::token
