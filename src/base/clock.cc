@@ -6,7 +6,8 @@ namespace keyhold {
 namespace {
 
 std::string format_utc(TimePoint time, const char* format) {
-  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+  const std::time_t seconds =
+      std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
   std::tm parts{};
   gmtime_r(&seconds, &parts);
   char text[32];

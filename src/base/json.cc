@@ -110,9 +110,9 @@ Result<Document> Document::parse(std::span<std::uint8_t> text) {
   bool ended = false;
   auto generate = [&](rapidjson::Document& target) {
     StrictHandler<rapidjson::Document> strict(target);
-    constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseValidateEncodingFlag |
-                                rapidjson::kParseIterativeFlag |
-                                rapidjson::kParseStopWhenDoneFlag;
+    constexpr unsigned kFlags = rapidjson::kParseInsituFlag |
+                                rapidjson::kParseValidateEncodingFlag |
+                                rapidjson::kParseIterativeFlag | rapidjson::kParseStopWhenDoneFlag;
     const bool parsed = !reader.Parse<kFlags>(stream, strict).IsError();
     if (!parsed) return false;
     while (stream.Tell() < text.size()) {
@@ -156,7 +156,8 @@ std::optional<std::int64_t> Value::integer() const {
   if (!value.IsDouble()) return std::nullopt;
   const double number = value.GetDouble();
   // Beyond 2^53 a double does not name one integer.
-  if (std::nearbyint(number) != number || std::fabs(number) > 9007199254740992.0) return std::nullopt;
+  if (std::nearbyint(number) != number || std::fabs(number) > 9007199254740992.0)
+    return std::nullopt;
   return static_cast<std::int64_t>(number);
 }
 

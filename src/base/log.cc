@@ -10,8 +10,8 @@ namespace {
 
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "keyhold", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("keyhold",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
     return made;
   }();
@@ -22,10 +22,18 @@ spdlog::logger& logger() {
 
 void set_level(Level level) {
   switch (level) {
-    case Level::kDebug: logger().set_level(spdlog::level::debug); break;
-    case Level::kInfo: logger().set_level(spdlog::level::info); break;
-    case Level::kWarning: logger().set_level(spdlog::level::warn); break;
-    case Level::kError: logger().set_level(spdlog::level::err); break;
+    case Level::kDebug:
+      logger().set_level(spdlog::level::debug);
+      break;
+    case Level::kInfo:
+      logger().set_level(spdlog::level::info);
+      break;
+    case Level::kWarning:
+      logger().set_level(spdlog::level::warn);
+      break;
+    case Level::kError:
+      logger().set_level(spdlog::level::err);
+      break;
   }
 }
 

@@ -23,10 +23,10 @@ class [[nodiscard]] Result : public boost::system::result<T, Error> {
 #define KEYHOLD_CONCAT(a, b) KEYHOLD_CONCAT_(a, b)
 
 /// TRY(expression): leaves the function with the expression's error, if it has one.
-#define TRY(...)                                          \
-  do {                                                    \
-    auto keyhold_tried = (__VA_ARGS__);                   \
-    if (!keyhold_tried) return keyhold_tried.error();     \
+#define TRY(...)                                      \
+  do {                                                \
+    auto keyhold_tried = (__VA_ARGS__);               \
+    if (!keyhold_tried) return keyhold_tried.error(); \
   } while (false)
 
 /// TRY_ASSIGN(declaration, expression): the value, or leaves the function with the error.

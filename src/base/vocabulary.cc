@@ -14,15 +14,18 @@ template <typename Word>
 constexpr void* spellings;  // each word has a specialisation below
 
 template <>
-constexpr Spellings<KeySpec, 1> spellings<KeySpec>{{{KeySpec::kSymmetricDefault, "SYMMETRIC_DEFAULT"}}};
+constexpr Spellings<KeySpec, 1> spellings<KeySpec>{
+    {{KeySpec::kSymmetricDefault, "SYMMETRIC_DEFAULT"}}};
 template <>
-constexpr Spellings<KeyUsage, 1> spellings<KeyUsage>{{{KeyUsage::kEncryptDecrypt, "ENCRYPT_DECRYPT"}}};
+constexpr Spellings<KeyUsage, 1> spellings<KeyUsage>{
+    {{KeyUsage::kEncryptDecrypt, "ENCRYPT_DECRYPT"}}};
 template <>
 constexpr Spellings<KeyOrigin, 1> spellings<KeyOrigin>{{{KeyOrigin::kAwsKms, "AWS_KMS"}}};
 template <>
-constexpr Spellings<KeyState, 3> spellings<KeyState>{{{KeyState::kEnabled, "Enabled"},
-                                                      {KeyState::kDisabled, "Disabled"},
-                                                      {KeyState::kPendingDeletion, "PendingDeletion"}}};
+constexpr Spellings<KeyState, 3> spellings<KeyState>{
+    {{KeyState::kEnabled, "Enabled"},
+     {KeyState::kDisabled, "Disabled"},
+     {KeyState::kPendingDeletion, "PendingDeletion"}}};
 template <>
 constexpr Spellings<RotationType, 2> spellings<RotationType>{
     {{RotationType::kAutomatic, "AUTOMATIC"}, {RotationType::kOnDemand, "ON_DEMAND"}}};

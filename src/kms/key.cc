@@ -1,0 +1,49 @@
+#include "kms/key.h"
+
+#include <algorithm>
+
+#include "kms/arn.h"
+
+namespace keyhold::kms {
+namespace {
+
+bool id_less(ByteView a, ByteView b) {
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end());
+}
+
+}  // namespace
+
+KeyMaterial::KeyMaterial(store::MaterialRecord row) : record(std::move(row)) {
+  material_id = from_hex(record.material_id).value_or(Bytes{});
+  use.object_name = record.object_name;
+  use.construction = record.construction;
+  use.check_value = record.check_value;
+  // Length-prefixed, so that no key id and material id read as another pair.
+  use.subject.push_back(static_cast<std::uint8_t>(record.key_id.size()));
+  append(use.subject, as_bytes(record.key_id));
+  use.subject.push_back(static_cast<std::uint8_t>(material_id.size()));
+  append(use.subject, material_id);
+}
+
+Key::Key(store::KeyRecord record, std::vector<KeyMaterialPtr> materials,
+         std::optional<store::IntentRecord> rotation)
+    : record_(std::move(record)),
+      arn_(key_arn(record_.region, record_.account, record_.id)),
+      materials_(std::move(materials)),
+      rotation_(std::move(rotation)) {
+  by_id_.reserve(materials_.size());
+  for (const auto& material : materials_) by_id_.push_back(material.get());
+  std::ranges::sort(by_id_, [](const KeyMaterial* a, const KeyMaterial* b) {
+    return id_less(a->material_id, b->material_id);
+  });
+}
+
+const KeyMaterial* Key::find_material(ByteView material_id) const {
+  const auto at = std::ranges::lower_bound(
+      by_id_, material_id, id_less,
+      [](const KeyMaterial* material) -> ByteView { return material->material_id; });
+  if (at == by_id_.end() || !std::ranges::equal((*at)->material_id, material_id)) return nullptr;
+  return *at;
+}
+
+}  // namespace keyhold::kms
