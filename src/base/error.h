@@ -34,6 +34,9 @@ std::optional<ErrorCode> error_code(std::string_view wire_name);
 /// InvalidCiphertextException. `detail` is for the log alone.
 class Error {
  public:
+  /// An error without a cause. Boost 1.81's result::error() needs one to be there, for a result
+  /// that holds a value; it is never seen.
+  Error() : Error(ErrorCode::kKmsInternal) {}
   explicit Error(ErrorCode code, std::string message = {}, std::string detail = {})
       : code_(code), message_(std::move(message)), detail_(std::move(detail)) {}
 

@@ -1,9 +1,10 @@
-// Durable metadata: what exists, in what state, under which object names. No key bytes, no secret in
-// clear. Each write is one transaction that has reached the disk when the call returns; a failed one
-// has changed nothing. Implementations are safe to call from many threads.
+// Durable metadata: what exists, in what state, under which object names. No key bytes, no secret
+// in clear. Each write is one transaction that has reached the disk when the call returns; a failed
+// one has changed nothing. Implementations are safe to call from many threads.
 //
-// Errors: kKmsInternal for a store that cannot be read or written (its own words are in the detail);
-// kConflict where a row was changed by somebody else since it was read (KeyRecord::version).
+// Errors: kKmsInternal for a store that cannot be read or written (its own words are in the
+// detail); kConflict where a row was changed by somebody else since it was read
+// (KeyRecord::version), is gone, or is there already, unless a call says otherwise.
 #pragma once
 
 #include <cstdint>
@@ -36,10 +37,10 @@ struct KeyRecord {
   /// remains of it is rows that name the objects still to be destroyed.
   bool destroying = false;
   bool rotation_enabled = false;
-  int rotation_period_days = 0;                ///< meaningful while rotation_enabled
-  std::optional<TimePoint> next_rotation_at;   ///< set while rotation_enabled
-  int on_demand_rotations = 0;                 ///< completed ones
-  std::uint64_t version = 0;                   ///< raised by each write of this row
+  int rotation_period_days = 0;               ///< meaningful while rotation_enabled
+  std::optional<TimePoint> next_rotation_at;  ///< set while rotation_enabled
+  int on_demand_rotations = 0;                ///< completed ones
+  std::uint64_t version = 0;                  ///< raised by each write of this row
 
   bool operator==(const KeyRecord&) const = default;
 };
@@ -104,9 +105,9 @@ struct CredentialRecord {
 
 /// Everything there is, as of one instant.
 struct Contents {
-  std::vector<KeyRecord> keys;             ///< born keys only
-  std::vector<KeyRecord> unborn_keys;      ///< keys whose creation was begun and not finished
-  std::vector<MaterialRecord> materials;   ///< by key, then by sequence
+  std::vector<KeyRecord> keys;            ///< born keys only
+  std::vector<KeyRecord> unborn_keys;     ///< keys whose creation was begun and not finished
+  std::vector<MaterialRecord> materials;  ///< by key, then by sequence
   std::vector<IntentRecord> intents;
   std::vector<AliasRecord> aliases;
   std::vector<CredentialRecord> credentials;
@@ -122,7 +123,7 @@ class Store {
   virtual Result<std::optional<std::string>> setting(std::string_view name) = 0;
   virtual Result<void> put_setting(std::string_view name, std::string_view value) = 0;
 
-  // Birth. Between the two calls the key exists for nobody.
+  // Birth. Between the two calls the key exists for nobody. Neither raises its version.
   virtual Result<void> begin_key(const KeyRecord& key, const IntentRecord& intent) = 0;
   /// The key is born with its first material; the intent of that object name is gone.
   virtual Result<void> finish_key(const MaterialRecord& material) = 0;
@@ -157,7 +158,9 @@ class Store {
                                     std::string_view name) = 0;
 
   // Access keys.
+  /// kAlreadyExists (without a message) if there is one of that id.
   virtual Result<void> insert_credential(const CredentialRecord& credential) = 0;
+  /// kNotFound (without a message) if there is none of that id.
   virtual Result<void> update_credential(const CredentialRecord& credential) = 0;
 
   /// Counts towards GCM's limit on random IVs under one key, for materials that encrypt messages

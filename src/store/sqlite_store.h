@@ -1,0 +1,62 @@
+// The embedded store: one SQLite file that belongs to one process at a time.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "store/sqlite_database.h"
+#include "store/store.h"
+
+namespace keyhold::store {
+
+class SqliteStore final : public Store {
+ public:
+  /// Opens the store in the file `path`, after checking all of it; makes it (mode 0600, in a folder
+  /// that exists) if there is none, and brings an older schema up to date. Errors are kKmsInternal
+  /// with a sentence for the operator in the message: not a store, damaged, of a newer schema, in
+  /// use by another process, not writable, no space. A store that is refused is left as it was.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+
+  Result<Contents> load() override;
+  Result<std::optional<std::string>> setting(std::string_view name) override;
+  Result<void> put_setting(std::string_view name, std::string_view value) override;
+  Result<void> begin_key(const KeyRecord& key, const IntentRecord& intent) override;
+  Result<void> finish_key(const MaterialRecord& material) override;
+  Result<void> abandon_key(std::string_view key_id) override;
+  Result<void> begin_rotation(const IntentRecord& intent, std::uint64_t key_version) override;
+  Result<void> finish_rotation(const KeyRecord& key, const MaterialRecord& material) override;
+  Result<void> replace_intent(const ObjectName& old_name, const ObjectName& new_name) override;
+  Result<void> withdraw_intent(const ObjectName& object_name) override;
+  Result<void> mark_announced(const ObjectName& object_name) override;
+  Result<void> update_key(const KeyRecord& key) override;
+  Result<void> erase_key(std::string_view key_id) override;
+  Result<void> insert_alias(const AliasRecord& alias) override;
+  Result<void> update_alias(const AliasRecord& alias) override;
+  Result<void> delete_alias(std::string_view account, std::string_view region,
+                            std::string_view name) override;
+  Result<void> insert_credential(const CredentialRecord& credential) override;
+  Result<void> update_credential(const CredentialRecord& credential) override;
+  Result<std::uint64_t> reserve_invocations(const ObjectName& material,
+                                            std::uint64_t count) override;
+  Result<void> check() override;
+
+ private:
+  explicit SqliteStore(SqliteDatabase database) : database_(std::move(database)) {}
+
+  /// Runs `body`, which returns a Result, in one transaction: committed if it succeeds.
+  template <typename Body>
+  auto transact(Transaction::Kind kind, Body body) -> decltype(body());
+
+  // Parts of transactions.
+  Result<void> insert_intent(const IntentRecord& intent);
+  Result<void> insert_material(const MaterialRecord& material);
+  Result<void> write_key(const KeyRecord& key);
+
+  // Everything is one connection's, so everything waits here. Only heavy operations come.
+  std::mutex mutex_;
+  SqliteDatabase database_;
+};
+
+}  // namespace keyhold::store

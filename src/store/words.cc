@@ -1,0 +1,54 @@
+#include "store/words.h"
+
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+namespace keyhold::store {
+namespace {
+
+constexpr std::array<std::pair<IntentKind, std::string_view>, 3> kIntentKinds{
+    {{IntentKind::kCreateKey, "create-key"},
+     {IntentKind::kRotateOnDemand, "rotate-on-demand"},
+     {IntentKind::kRotateAutomatic, "rotate-automatic"}}};
+
+constexpr std::array<std::pair<CredentialStatus, std::string_view>, 2> kCredentialStatuses{
+    {{CredentialStatus::kActive, "active"}, {CredentialStatus::kDisabled, "disabled"}}};
+
+template <typename Table, typename Word>
+std::string_view spelling(const Table& table, Word value) {
+  for (const auto& [word, text] : table) {
+    if (word == value) return text;
+  }
+  std::abort();  // an enumerator without a row
+}
+
+template <typename Word, std::size_t kSize>
+std::optional<Word> parse(const std::array<std::pair<Word, std::string_view>, kSize>& table,
+                          std::string_view text) {
+  for (const auto& [word, spelled] : table) {
+    if (spelled == text) return word;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view to_string(IntentKind value) { return spelling(kIntentKinds, value); }
+std::string_view to_string(CredentialStatus value) { return spelling(kCredentialStatuses, value); }
+
+}  // namespace keyhold::store
+
+namespace keyhold {
+
+template <>
+std::optional<store::IntentKind> parse_word(std::string_view text) {
+  return store::parse(store::kIntentKinds, text);
+}
+
+template <>
+std::optional<store::CredentialStatus> parse_word(std::string_view text) {
+  return store::parse(store::kCredentialStatuses, text);
+}
+
+}  // namespace keyhold
