@@ -75,7 +75,9 @@ struct ServiceOptions {
   /// How often due rotations and deletions are looked for, on the wall clock.
   milliseconds lifecycle_interval = std::chrono::seconds(1);
   /// Aliases a key may have (developer guide, "Resource quotas").
-  int alias_limit = 50;
+  std::size_t alias_limit = 50;
+  /// Token objects that are the deployment's own and belong to no KMS key: its service key.
+  std::vector<ObjectName> own_objects;
 };
 
 struct NewKey {

@@ -1,0 +1,115 @@
+#include "kms/lifecycle.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "kms/destruction.h"
+#include "kms/material_making.h"
+
+namespace keyhold::kms {
+namespace {
+
+constexpr auto kFirstRetry = std::chrono::seconds(2);
+constexpr int kMaxDoublings = 7;  // 2 s, 4 s, … about 4 min
+
+}  // namespace
+
+Lifecycle::Lifecycle(Domain& domain) : domain_(domain) {}
+
+Lifecycle::~Lifecycle() { stop(); }
+
+void Lifecycle::start() {
+  thread_ = std::thread([this] { work(); });
+}
+
+void Lifecycle::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Lifecycle::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_all();
+}
+
+void Lifecycle::run_now() {
+  std::unique_lock lock(mutex_);
+  const std::uint64_t mine = ++rounds_asked_;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return stopping_ || rounds_done_ >= mine; });
+}
+
+void Lifecycle::work() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const std::uint64_t asked = rounds_asked_;
+    woken_ = false;
+    lock.unlock();
+    run_round(asked > rounds_done_);
+    lock.lock();
+    rounds_done_ = asked;
+    changed_.notify_all();
+    changed_.wait_for(lock, domain_.options.lifecycle_interval,
+                      [&] { return stopping_ || woken_ || rounds_asked_ > rounds_done_; });
+  }
+  changed_.notify_all();
+}
+
+bool Lifecycle::may_try(const std::string& key_id, bool retry_all) {
+  const auto at = back_offs_.find(key_id);
+  return at == back_offs_.end() || retry_all ||
+         std::chrono::steady_clock::now() >= at->second.next_try;
+}
+
+void Lifecycle::note(const std::string& key_id, const Result<void>& outcome) {
+  if (outcome) {
+    back_offs_.erase(key_id);
+    return;
+  }
+  BackOff& back_off = back_offs_[key_id];
+  const auto wait = kFirstRetry * (1 << std::min(back_off.failures, kMaxDoublings));
+  ++back_off.failures;
+  back_off.next_try = std::chrono::steady_clock::now() + wait;
+  log::warning("due work for key " + key_id + " failed and will be tried again: " +
+               outcome.error().message() + " " + outcome.error().detail());
+}
+
+Result<void> Lifecycle::rotate(const Key& key) {
+  const RotationClaim claim(domain_, key.id());
+  if (!claim.claimed()) return {};
+  TRY(domain_.token.check());
+  TRY_ASSIGN(const auto intent, begin_rotation(domain_, key, store::IntentKind::kRotateAutomatic));
+  TRY_ASSIGN(const auto generated, generate_rotation(domain_, key, intent));
+  TRY(finish_rotation(domain_, key.id(), intent, generated));
+  announce_rotations(domain_, key);
+  return {};
+}
+
+void Lifecycle::run_round(bool retry_all) {
+  for (const auto& key : domain_.keys.unfinished()) {
+    // What was interrupted comes before what is new.
+    if (key->running_rotation() && may_try(key->id(), retry_all)) {
+      const auto resumed = resume_rotation(domain_, *key);
+      note(key->id(), resumed ? Result<void>() : Result<void>(resumed.error()));
+    }
+    announce_rotations(domain_, *key);
+  }
+  for (const auto& key : domain_.keys.due(domain_.clock.now())) {
+    if (!may_try(key->id(), retry_all)) continue;
+    if (key->record().state == KeyState::kPendingDeletion) {
+      note(key->id(), condemn_key(domain_, *key));
+    } else if (automatic_rotation_due(*key, domain_.clock.now())) {
+      note(key->id(), rotate(*key));
+    }
+  }
+  finish_destructions(domain_);
+}
+
+}  // namespace keyhold::kms

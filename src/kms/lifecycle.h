@@ -1,0 +1,55 @@
+// Due work: automatic rotations, the ends of waiting periods, and whatever a crash or a fault left
+// half done. One thread, on the domain's clock.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "kms/domain.h"
+
+namespace keyhold::kms {
+
+class Lifecycle {
+ public:
+  explicit Lifecycle(Domain& domain);
+  ~Lifecycle();
+  Lifecycle(const Lifecycle&) = delete;
+  Lifecycle& operator=(const Lifecycle&) = delete;
+
+  void start();
+  void stop();
+
+  /// Asks for a round soon.
+  void wake();
+  /// Asks for a round that begins now and waits for its end. Failed work is tried again in it
+  /// without waiting for its back-off.
+  void run_now();
+
+ private:
+  void work();
+  void run_round(bool retry_all);
+  /// Whether a key's failed work may be tried again now.
+  bool may_try(const std::string& key_id, bool retry_all);
+  void note(const std::string& key_id, const Result<void>& outcome);
+  Result<void> rotate(const Key& key);
+
+  struct BackOff {
+    int failures = 0;
+    std::chrono::steady_clock::time_point next_try;
+  };
+
+  Domain& domain_;
+  std::unordered_map<std::string, BackOff> back_offs_;  // the worker's own
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;
+  bool woken_ = false;
+  std::uint64_t rounds_asked_ = 0;
+  std::uint64_t rounds_done_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace keyhold::kms

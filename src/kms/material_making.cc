@@ -1,0 +1,237 @@
+#include "kms/material_making.h"
+
+#include "base/log.h"
+#include "kms/key_state.h"
+
+namespace keyhold::kms {
+namespace {
+
+store::MaterialRecord material_row(const Domain& domain, const store::IntentRecord& intent,
+                                   const token::GeneratedMaterial& generated, int sequence) {
+  store::MaterialRecord row;
+  row.object_name = intent.object_name;
+  row.key_id = intent.key_id;
+  row.material_id = intent.object_name.hex();
+  row.sequence = sequence;
+  row.custody = Custody::kResident;
+  row.construction = generated.construction;
+  row.check_value = generated.check_value;
+  row.created_at = domain.clock.now();
+  return row;
+}
+
+/// Generates, and where that fails looks at once whether the token made the key all the same.
+/// `nothing_made` tells for certain that no usable object exists.
+struct Attempt {
+  Result<token::GeneratedMaterial> made;
+  bool nothing_made = false;
+};
+Attempt generate(Domain& domain, const ObjectName& name, std::string_view label) {
+  auto generated = domain.token.generate_material(name, label);
+  if (generated) return {generated, false};
+  log::warning("generating key material " + name.hex() + " failed: " + generated.error().detail());
+  const auto adopted = domain.token.adopt_material(name);
+  if (!adopted) return {generated, false};
+  if (!*adopted) return {generated, true};
+  return {**adopted, false};
+}
+
+RotationType rotation_type(store::IntentKind kind) {
+  return kind == store::IntentKind::kRotateAutomatic ? RotationType::kAutomatic
+                                                     : RotationType::kOnDemand;
+}
+
+}  // namespace
+
+Result<store::IntentRecord> begin_birth(Domain& domain, const store::KeyRecord& key) {
+  store::IntentRecord intent;
+  intent.object_name = ObjectName::draw(domain.random);
+  intent.kind = store::IntentKind::kCreateKey;
+  intent.key_id = key.id;
+  intent.started_at = domain.clock.now();
+  TRY(domain.store.begin_key(key, intent));
+  return intent;
+}
+
+Result<token::GeneratedMaterial> generate_birth(Domain& domain, const store::KeyRecord& key,
+                                                const store::IntentRecord& intent) {
+  auto attempt = generate(domain, intent.object_name, key.id);
+  if (!attempt.made && attempt.nothing_made) {
+    if (const auto abandoned = domain.store.abandon_key(key.id); !abandoned) {
+      log::warning("the unborn key " + key.id +
+                   " stays until the next reconcile: " + abandoned.error().detail());
+    }
+  }
+  return attempt.made;
+}
+
+Result<KeyPtr> finish_birth(Domain& domain, store::KeyRecord key, const store::IntentRecord& intent,
+                            const token::GeneratedMaterial& generated) {
+  auto row = material_row(domain, intent, generated, 0);
+  TRY(domain.store.finish_key(row));
+  auto born = std::make_shared<const Key>(
+      std::move(key),
+      std::vector<KeyMaterialPtr>{std::make_shared<const KeyMaterial>(std::move(row))},
+      std::nullopt);
+  domain.keys.put(born);
+  return KeyPtr(born);
+}
+
+Result<store::IntentRecord> begin_rotation(Domain& domain, const Key& key, store::IntentKind kind) {
+  const auto lock = domain.locks.lock(key.id());
+  TRY_ASSIGN(const auto newest, refresh(domain, key));
+  TRY(check_state(StateRule::kEnabled, *newest));
+  const TimePoint now = domain.clock.now();
+  if (kind == store::IntentKind::kRotateOnDemand) {
+    TRY(check_on_demand_rotation(*newest, domain.options.rotation_rules, now));
+  } else if (!automatic_rotation_due(*newest, now)) {
+    return Error(ErrorCode::kConflict, "No automatic rotation of " + key.arn() + " is due.");
+  }
+  store::IntentRecord intent;
+  intent.object_name = ObjectName::draw(domain.random);
+  intent.kind = kind;
+  intent.key_id = key.id();
+  intent.started_at = now;
+  TRY(domain.store.begin_rotation(intent, newest->record().version));
+  domain.keys.put(std::make_shared<const Key>(newest->record(), newest->materials(), intent));
+  return intent;
+}
+
+Result<token::GeneratedMaterial> generate_rotation(Domain& domain, const Key& key,
+                                                   const store::IntentRecord& intent) {
+  auto attempt = generate(domain, intent.object_name, key.id());
+  if (!attempt.made && attempt.nothing_made) {
+    const auto lock = domain.locks.lock(key.id());
+    if (const auto withdrawn = domain.store.withdraw_intent(intent.object_name); !withdrawn) {
+      log::warning("the rotation of " + key.arn() +
+                   " will be taken up again: " + withdrawn.error().detail());
+      return attempt.made;
+    }
+    if (const auto newest = domain.keys.find(key.id())) {
+      domain.keys.put(
+          std::make_shared<const Key>(newest->record(), newest->materials(), std::nullopt));
+    }
+  }
+  return attempt.made;
+}
+
+Result<void> finish_rotation(Domain& domain, std::string_view key_id,
+                             const store::IntentRecord& intent,
+                             const token::GeneratedMaterial& generated) {
+  const auto lock = domain.locks.lock(key_id);
+  const auto newest = domain.keys.find(key_id);
+  if (!newest) {
+    return Error(ErrorCode::kKmsInternal, {}, "key " + std::string(key_id) + " vanished");
+  }
+
+  const TimePoint now = domain.clock.now();
+  auto row =
+      material_row(domain, intent, generated, newest->materials().back()->record.sequence + 1);
+  row.rotation_type = rotation_type(intent.kind);
+  row.rotated_at = now;
+  row.announced = false;
+
+  store::KeyRecord record = newest->record();
+  if (intent.kind == store::IntentKind::kRotateOnDemand) {
+    ++record.on_demand_rotations;
+  } else if (record.rotation_enabled && record.next_rotation_at) {
+    record.next_rotation_at =
+        next_rotation_after(*record.next_rotation_at, record.rotation_period_days, now);
+  }
+  TRY(domain.store.finish_rotation(record, row));
+  ++record.version;
+  auto materials = newest->materials();
+  materials.push_back(std::make_shared<const KeyMaterial>(std::move(row)));
+  domain.keys.put(
+      std::make_shared<const Key>(std::move(record), std::move(materials), std::nullopt));
+  return {};
+}
+
+Result<void> announce_rotation(Domain& domain, const Key& key, const KeyMaterial& material) {
+  RotationEvent event;
+  event.account = key.record().account;
+  event.region = key.record().region;
+  event.key_id = key.id();
+  event.key_arn = key.arn();
+  event.type = material.record.rotation_type.value_or(RotationType::kAutomatic);
+  event.origin = key.record().origin;
+  event.current_material_id = material.record.material_id;
+  event.rotated_at = material.record.rotated_at.value_or(material.record.created_at);
+  for (const auto& other : key.materials()) {
+    if (other->record.sequence + 1 == material.record.sequence) {
+      event.previous_material_id = other->record.material_id;
+    }
+  }
+  TRY(domain.events.key_rotated(event));
+  TRY(domain.store.mark_announced(material.record.object_name));
+
+  const auto lock = domain.locks.lock(key.id());
+  const auto newest = domain.keys.find(key.id());
+  if (!newest) return {};
+  auto materials = newest->materials();
+  for (auto& place : materials) {
+    if (place->record.object_name != material.record.object_name) continue;
+    auto row = place->record;
+    row.announced = true;
+    place = std::make_shared<const KeyMaterial>(std::move(row));
+  }
+  domain.keys.put(std::make_shared<const Key>(newest->record(), std::move(materials),
+                                              newest->running_rotation()));
+  return {};
+}
+
+void announce_rotations(Domain& domain, const Key& key) {
+  const auto newest = domain.keys.find(key.id());
+  if (!newest) return;
+  for (const auto& material : newest->materials()) {
+    if (material->record.announced) continue;
+    if (const auto told = announce_rotation(domain, *newest, *material); !told) {
+      log::warning("the rotation of " + key.arn() +
+                   " is not in the audit trail yet: " + told.error().detail());
+    }
+  }
+}
+
+Result<std::optional<ObjectName>> resume_rotation(Domain& domain, const Key& key) {
+  const RotationClaim claim(domain, key.id());
+  if (!claim.claimed()) return std::optional<ObjectName>();
+  TRY_ASSIGN(const auto newest, refresh(domain, key));
+  if (!newest->running_rotation()) return std::optional<ObjectName>();
+  store::IntentRecord intent = *newest->running_rotation();
+
+  std::optional<ObjectName> given_up;
+  TRY_ASSIGN(std::optional<token::GeneratedMaterial> material,
+             domain.token.adopt_material(intent.object_name));
+  if (!material) {
+    given_up = intent.object_name;
+    const auto next_name = ObjectName::draw(domain.random);
+    {
+      const auto lock = domain.locks.lock(key.id());
+      TRY(domain.store.replace_intent(intent.object_name, next_name));
+      intent.object_name = next_name;
+      const auto current = domain.keys.find(key.id());
+      if (current) {
+        domain.keys.put(
+            std::make_shared<const Key>(current->record(), current->materials(), intent));
+      }
+    }
+    TRY_ASSIGN(material, domain.token.generate_material(intent.object_name, key.id()));
+  }
+  TRY(finish_rotation(domain, key.id(), intent, *material));
+  announce_rotations(domain, key);
+  return given_up;
+}
+
+RotationClaim::RotationClaim(Domain& domain, std::string key_id)
+    : domain_(domain), key_id_(std::move(key_id)) {
+  const std::lock_guard lock(domain_.busy_mutex);
+  claimed_ = domain_.busy.insert(key_id_).second;
+}
+
+RotationClaim::~RotationClaim() {
+  if (!claimed_) return;
+  const std::lock_guard lock(domain_.busy_mutex);
+  domain_.busy.erase(key_id_);
+}
+
+}  // namespace keyhold::kms

@@ -1,0 +1,126 @@
+#include "kms/reconcile.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "base/log.h"
+#include "kms/destruction.h"
+#include "kms/material_making.h"
+
+namespace keyhold::kms {
+namespace {
+
+/// A birth that a crash interrupted: its object is adopted if it is whole, else the key never was.
+/// Its caller got no answer, so either end is true to what was promised.
+Result<void> settle_birth(Domain& domain, const store::KeyRecord& key,
+                          const store::IntentRecord& intent, ReconcileReport& report) {
+  TRY_ASSIGN(const auto adopted, domain.token.adopt_material(intent.object_name));
+  if (adopted) {
+    TRY(finish_birth(domain, key, intent, *adopted));
+    report.finished.push_back("creation of key " + key.id);
+    return {};
+  }
+  TRY(domain.store.abandon_key(key.id));
+  report.withdrawn.push_back("creation of key " + key.id + ", object " + intent.object_name.hex());
+  return {};
+}
+
+Result<void> settle_births(Domain& domain, const store::Contents& contents,
+                           ReconcileReport& report) {
+  for (const auto& intent : contents.intents) {
+    if (intent.kind != store::IntentKind::kCreateKey) continue;
+    const auto key = std::ranges::find(contents.unborn_keys, intent.key_id, &store::KeyRecord::id);
+    if (key == contents.unborn_keys.end()) continue;
+    TRY(settle_birth(domain, *key, intent, report));
+  }
+  return {};
+}
+
+void settle_rotations(Domain& domain, ReconcileReport& report) {
+  for (const auto& key : domain.keys.unfinished()) {
+    if (!key->running_rotation()) {
+      announce_rotations(domain, *key);
+      continue;
+    }
+    const auto resumed = resume_rotation(domain, *key);
+    if (!resumed) {
+      report.alarms.push_back("the rotation of " + key->arn() + " cannot be finished now");
+      log::warning("resuming the rotation of " + key->arn() + ": " + resumed.error().detail());
+      continue;
+    }
+    report.finished.push_back("rotation of " + key->arn());
+    if (*resumed) {
+      report.withdrawn.push_back("rotation of " + key->arn() + ", object " + (*resumed)->hex());
+    }
+  }
+}
+
+/// Names of every object that some row accounts for.
+std::unordered_set<std::string> accounted_names(Domain& domain) {
+  std::unordered_set<std::string> names;
+  const auto add = [&](const Key& key) {
+    for (const auto& material : key.materials()) names.insert(material->record.object_name.hex());
+    if (key.running_rotation()) names.insert(key.running_rotation()->object_name.hex());
+  };
+  for (const auto& key : domain.keys.all()) add(*key);
+  {
+    const std::lock_guard lock(domain.condemned_mutex);
+    for (const auto& key : domain.condemned) add(*key);
+  }
+  for (const auto& name : domain.options.own_objects) names.insert(name.hex());
+  return names;
+}
+
+}  // namespace
+
+Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& contents,
+                                  ReconcileDepth depth) {
+  ReconcileReport report;
+  TRY(settle_births(domain, contents, report));
+  settle_rotations(domain, report);
+  finish_destructions(domain);
+
+  // What is being made while this looks must not be taken for a stranger, so the rows are read
+  // after the objects.
+  TRY_ASSIGN(const auto objects, domain.token.list_objects());
+  std::unordered_map<std::string, int> found;
+  for (const auto& object : objects) ++found[to_hex(object.id)];
+  const auto unborn = domain.store.load();
+  auto names = accounted_names(domain);
+  if (unborn) {
+    for (const auto& intent : unborn->intents) names.insert(intent.object_name.hex());
+  }
+  for (const auto& object : objects) {
+    const auto id = to_hex(object.id);
+    if (!names.contains(id)) {
+      report.strangers.push_back("object " + (id.empty() ? "without an id" : id) +
+                                 (object.label.empty() ? "" : ", label " + object.label));
+    }
+  }
+  for (const auto& key : domain.keys.all()) {
+    for (const auto& material : key->materials()) {
+      const auto at = found.find(material->record.object_name.hex());
+      const int count = at == found.end() ? 0 : at->second;
+      const std::string what = "key material " + material->record.material_id + " of " + key->arn();
+      if (count == 0) {
+        // Made after the listing, or missing: the token is asked again.
+        if (!domain.token.check_material(material->use))
+          report.alarms.push_back(what + " is missing");
+      } else if (count > 1) {
+        report.alarms.push_back(what + " has " + std::to_string(count) + " objects of its name");
+      } else if (depth == ReconcileDepth::kCheckValues) {
+        if (const auto checked = domain.token.check_material(material->use); !checked) {
+          report.alarms.push_back(what + " fails its check value");
+        }
+      }
+    }
+  }
+  for (const auto& line : report.finished) log::info("reconcile finished: " + line);
+  for (const auto& line : report.withdrawn) log::info("reconcile withdrew: " + line);
+  for (const auto& line : report.strangers) log::warning("stranger in the token: " + line);
+  for (const auto& line : report.alarms) log::error("reconcile: " + line);
+  return report;
+}
+
+}  // namespace keyhold::kms

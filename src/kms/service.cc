@@ -1,0 +1,383 @@
+#include "kms/service.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/log.h"
+#include "kms/arn.h"
+#include "kms/deadline_jobs.h"
+#include "kms/destruction.h"
+#include "kms/domain.h"
+#include "kms/key_state.h"
+#include "kms/lifecycle.h"
+#include "kms/material_making.h"
+#include "kms/messages.h"
+#include "kms/paging.h"
+#include "kms/reconcile.h"
+
+namespace keyhold::kms {
+namespace {
+
+// Generation takes the token's one writer lock, so more threads than these would only wait there.
+constexpr std::size_t kMaterialThreads = 2;
+constexpr std::size_t kMaterialQueue = 256;
+
+constexpr int kMinPendingWindowDays = 7;
+constexpr int kMaxPendingWindowDays = 30;
+
+Error alias_not_found(const Scope& scope, std::string_view name) {
+  return Error(ErrorCode::kNotFound,
+               "Alias " + alias_arn(scope.region, scope.account, name) + " is not found.");
+}
+
+class DomainService final : public Service {
+ public:
+  DomainService(store::Store& store, token::Token& token, const Clock& clock, Random& random,
+                EventSink& events, ServiceOptions options)
+      : domain_{store, token, clock, random, events, std::move(options)},
+        messages_(token, store, random),
+        jobs_(kMaterialThreads, kMaterialQueue),
+        lifecycle_(domain_) {}
+
+  ~DomainService() override { DomainService::stop(); }
+
+  Result<void> load() {
+    TRY_ASSIGN(const auto contents, domain_.store.load());
+    std::unordered_map<std::string_view, std::vector<KeyMaterialPtr>> materials;
+    for (const auto& row : contents.materials) {
+      materials[row.key_id].push_back(std::make_shared<const KeyMaterial>(row));
+    }
+    std::unordered_map<std::string_view, store::IntentRecord> rotations;
+    for (const auto& intent : contents.intents) rotations.emplace(intent.key_id, intent);
+
+    for (const auto& row : contents.keys) {
+      auto& of_key = materials[row.id];
+      if (of_key.empty()) {
+        return Error(ErrorCode::kKmsInternal, {}, "key " + row.id + " has no key material row");
+      }
+      const auto rotation = rotations.find(row.id);
+      auto key = std::make_shared<const Key>(
+          row, std::move(of_key),
+          rotation == rotations.end() ? std::nullopt : std::optional(rotation->second));
+      if (row.destroying) {
+        domain_.condemned.push_back(std::move(key));
+      } else {
+        domain_.keys.put(key);
+      }
+    }
+    for (const auto& alias : contents.aliases) {
+      if (domain_.keys.find(alias.target_key_id)) domain_.aliases.put(alias);
+    }
+    TRY(kms::reconcile(domain_, contents, ReconcileDepth::kPresence));
+    lifecycle_.start();
+    return {};
+  }
+
+  Result<KeyPtr> find_key(const Scope& scope, std::string_view identifier,
+                          KeyLookup lookup) override {
+    std::string_view name = identifier;
+    bool in_arn = false;
+    if (identifier.starts_with("arn:")) {
+      const auto arn = parse_arn(identifier);
+      if (!arn) {
+        return Error(ErrorCode::kInvalidArn, "Invalid arn " + std::string(identifier));
+      }
+      name = arn->resource;
+      in_arn = true;
+      if (name.starts_with("alias/") && lookup == KeyLookup::kIdOrArn) return aliases_refused();
+      if (arn->region != scope.region) {
+        return Error(ErrorCode::kNotFound, "Invalid arn " + std::string(arn->region));
+      }
+      if (arn->account != scope.account) return Error(ErrorCode::kAccessDenied);
+      if (name.starts_with("key/")) name.remove_prefix(4);
+    }
+    if (name.starts_with("alias/")) {
+      if (lookup == KeyLookup::kIdOrArn) return aliases_refused();
+      const auto alias = domain_.aliases.find(scope, name);
+      if (!alias) return alias_not_found(scope, name);
+      auto key = domain_.keys.find(alias->target_key_id);
+      if (!key) return alias_not_found(scope, name);  // its target went away this instant
+      return key;
+    }
+    if (!is_key_id(name)) {
+      return Error(ErrorCode::kNotFound, in_arn ? "Invalid keyId " + std::string(name)
+                                                : "Invalid keyId '" + std::string(name) + "'");
+    }
+    if (auto key = find_key_by_id(scope, name)) return key;
+    return Error(ErrorCode::kNotFound,
+                 "Key '" + key_arn(scope.region, scope.account, name) + "' does not exist");
+  }
+
+  KeyPtr find_key_by_id(const Scope& scope, std::string_view key_id) override {
+    auto key = domain_.keys.find(key_id);
+    if (!key || key->record().account != scope.account || key->record().region != scope.region) {
+      return nullptr;
+    }
+    return key;
+  }
+
+  Result<KeyPtr> create_key(const Scope& scope, const NewKey& wanted) override {
+    store::KeyRecord record;
+    record.id = draw_uuid(domain_.random);
+    record.account = scope.account;
+    record.region = scope.region;
+    record.spec = wanted.spec;
+    record.usage = wanted.usage;
+    record.origin = wanted.origin;
+    record.description = wanted.description;
+    record.created_at = domain_.clock.now();
+
+    // Shared with the job, which may outlive this call.
+    auto born = std::make_shared<KeyPtr>();
+    const auto answer = jobs_.run(
+        [this, record, born](const DeadlineJobs::Durably& durably) -> Result<void> {
+          TRY(domain_.token.check());
+          store::IntentRecord intent;
+          TRY(durably([&]() -> Result<void> {
+            TRY_ASSIGN(intent, begin_birth(domain_, record));
+            return {};
+          }));
+          TRY_ASSIGN(const auto generated, generate_birth(domain_, record, intent));
+          TRY_ASSIGN(*born, finish_birth(domain_, record, intent, generated));
+          return {};
+        },
+        domain_.options.material_deadline);
+    if (!answer.result) return answer.result.error();
+    return *born;
+  }
+
+  Result<Page<KeyPtr>> list_keys(const Scope& scope, const PageRequest& page) override {
+    return domain_.keys.list(scope, page);
+  }
+
+  Result<void> update_description(const Key& key, std::string_view description) override {
+    return change(key, StateRule::kNotPendingDeletion,
+                  [&](store::KeyRecord& record) { record.description = description; });
+  }
+
+  Result<void> enable_key(const Key& key) override {
+    TRY(change(key, StateRule::kNotPendingDeletion,
+               [](store::KeyRecord& record) { record.state = KeyState::kEnabled; }));
+    lifecycle_.wake();  // a rotation date that passed meanwhile is made up for at once
+    return {};
+  }
+
+  Result<void> disable_key(const Key& key) override {
+    return change(key, StateRule::kNotPendingDeletion,
+                  [](store::KeyRecord& record) { record.state = KeyState::kDisabled; });
+  }
+
+  Result<TimePoint> schedule_deletion(const Key& key, int pending_window_days) override {
+    if (pending_window_days < kMinPendingWindowDays ||
+        pending_window_days > kMaxPendingWindowDays) {
+      return Error(ErrorCode::kValidation, "PendingWindowInDays must be between 7 and 30");
+    }
+    const TimePoint at = domain_.clock.now() + kDay * pending_window_days;
+    TRY(change(key, StateRule::kNotPendingDeletion, [&](store::KeyRecord& record) {
+      record.state = KeyState::kPendingDeletion;
+      record.deletion_at = at;
+    }));
+    return at;
+  }
+
+  Result<void> cancel_deletion(const Key& key) override {
+    return change(key, StateRule::kPendingDeletion, [](store::KeyRecord& record) {
+      record.state = KeyState::kDisabled;
+      record.deletion_at.reset();
+    });
+  }
+
+  Result<void> rotate_on_demand(const Key& key) override {
+    const auto answer = jobs_.run(
+        [this, key = std::make_shared<const Key>(key)](
+            const DeadlineJobs::Durably& durably) -> Result<void> {
+          // What can be refused is refused before the token is asked for anything.
+          {
+            TRY_ASSIGN(const auto newest, refresh(domain_, *key));
+            TRY(check_state(StateRule::kEnabled, *newest));
+            TRY(check_on_demand_rotation(*newest, domain_.options.rotation_rules,
+                                         domain_.clock.now()));
+          }
+          TRY(domain_.token.check());
+          const RotationClaim claim(domain_, key->id());
+          if (!claim.claimed()) {
+            return Error(ErrorCode::kConflict, "A rotation of " + key->arn() + " is in progress.");
+          }
+          store::IntentRecord intent;
+          TRY(durably([&]() -> Result<void> {
+            TRY_ASSIGN(intent, begin_rotation(domain_, *key, store::IntentKind::kRotateOnDemand));
+            return {};
+          }));
+          TRY_ASSIGN(const auto generated, generate_rotation(domain_, *key, intent));
+          TRY(finish_rotation(domain_, key->id(), intent, generated));
+          announce_rotations(domain_, *key);
+          return {};
+        },
+        domain_.options.material_deadline);
+    // A rotation that goes on by itself is what AWS's asynchronous answer promises.
+    if (answer.outcome == DeadlineJobs::Outcome::kGoesOn) return {};
+    return answer.result;
+  }
+
+  Result<void> enable_rotation(const Key& key, int period_days) override {
+    return change(key, StateRule::kEnabled, [&](store::KeyRecord& record) {
+      record.rotation_enabled = true;
+      record.rotation_period_days = period_days;
+      record.next_rotation_at = domain_.clock.now() + kDay * period_days;
+    });
+  }
+
+  Result<void> disable_rotation(const Key& key) override {
+    return change(key, StateRule::kEnabled, [](store::KeyRecord& record) {
+      record.rotation_enabled = false;
+      record.rotation_period_days = 0;
+      record.next_rotation_at.reset();
+    });
+  }
+
+  Result<Encrypted> encrypt(const Key& key, ByteView plaintext,
+                            const EncryptionContext& context) override {
+    return messages_.encrypt(key, plaintext, context);
+  }
+
+  Result<Decrypted> decrypt(const Key& key, const CiphertextBlob& blob,
+                            const EncryptionContext& context) override {
+    return messages_.decrypt(key, blob, context);
+  }
+
+  Result<Secret> random(std::size_t size) override { return domain_.token.random(size); }
+
+  Result<void> create_alias(const Scope& scope, std::string_view name, const Key& target) override {
+    const std::lock_guard changes(domain_.alias_changes);
+    const auto lock = domain_.locks.lock(target.id());
+    TRY(check_alias_target(scope, target));
+    store::AliasRecord alias;
+    alias.account = scope.account;
+    alias.region = scope.region;
+    alias.name = name;
+    alias.target_key_id = target.id();
+    alias.created_at = alias.updated_at = domain_.clock.now();
+    if (const auto inserted = domain_.store.insert_alias(alias); !inserted) {
+      if (inserted.error().code() != ErrorCode::kAlreadyExists) return inserted.error();
+      return Error(ErrorCode::kAlreadyExists, "An alias with the name " +
+                                                  alias_arn(scope.region, scope.account, name) +
+                                                  " already exists");
+    }
+    domain_.aliases.put(alias);
+    return {};
+  }
+
+  Result<void> update_alias(const Scope& scope, std::string_view name, const Key& target) override {
+    const std::lock_guard changes(domain_.alias_changes);
+    const auto lock = domain_.locks.lock(target.id());
+    auto alias = domain_.aliases.find(scope, name);
+    if (!alias) return alias_not_found(scope, name);
+    if (alias->target_key_id != target.id()) TRY(check_alias_target(scope, target));
+    alias->target_key_id = target.id();
+    alias->updated_at = domain_.clock.now();
+    TRY(domain_.store.update_alias(*alias));
+    domain_.aliases.put(*alias);
+    return {};
+  }
+
+  Result<void> delete_alias(const Scope& scope, std::string_view name) override {
+    const std::lock_guard changes(domain_.alias_changes);
+    if (!domain_.aliases.find(scope, name)) return alias_not_found(scope, name);
+    TRY(domain_.store.delete_alias(scope.account, scope.region, name));
+    domain_.aliases.erase(scope, name);
+    return {};
+  }
+
+  Result<Page<store::AliasRecord>> list_aliases(const Scope& scope, const Key* key,
+                                                const PageRequest& page) override {
+    return domain_.aliases.list(scope, key == nullptr ? std::string_view() : key->id(), page);
+  }
+
+  Result<ReconcileReport> reconcile() override {
+    TRY_ASSIGN(const auto contents, domain_.store.load());
+    // Births under way belong to the threads that are at them: only those that were there at the
+    // start of the process can have been interrupted, and load() has settled these.
+    store::Contents settled = contents;
+    settled.unborn_keys.clear();
+    return kms::reconcile(domain_, settled, ReconcileDepth::kCheckValues);
+  }
+
+  KeyPtr inspect_key(std::string_view key_id) override { return domain_.keys.find(key_id); }
+
+  void run_due_work() override { lifecycle_.run_now(); }
+
+  void stop() override {
+    jobs_.stop();
+    lifecycle_.stop();
+  }
+
+ private:
+  static Error aliases_refused() {
+    return Error(ErrorCode::kInvalidArn, "Key Aliases are not supported for this operation.");
+  }
+
+  /// The one way a key's row is changed: under its lock, from its newest state, if the rule allows.
+  template <typename Change>
+  Result<void> change(const Key& key, StateRule rule, const Change& apply) {
+    const auto lock = domain_.locks.lock(key.id());
+    TRY_ASSIGN(const auto newest, refresh(domain_, key));
+    TRY(check_state(rule, *newest));
+    store::KeyRecord record = newest->record();
+    apply(record);
+    return write_key(domain_, *newest, std::move(record));
+  }
+
+  Result<void> check_alias_target(const Scope& scope, const Key& target) {
+    TRY_ASSIGN(const auto newest, refresh(domain_, target));
+    TRY(check_state(StateRule::kNotPendingDeletion, *newest));
+    if (domain_.aliases.count(scope, target.id()) >= domain_.options.alias_limit) {
+      return Error(ErrorCode::kLimitExceeded, "The key " + target.arn() + " has " +
+                                                  std::to_string(domain_.options.alias_limit) +
+                                                  " aliases, as many as a key may have.");
+    }
+    return {};
+  }
+
+  Domain domain_;
+  Messages messages_;
+  DeadlineJobs jobs_;
+  Lifecycle lifecycle_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Service>> Service::start(store::Store& store, token::Token& token,
+                                                const Clock& clock, Random& random,
+                                                EventSink& events, ServiceOptions options) {
+  auto service =
+      std::make_unique<DomainService>(store, token, clock, random, events, std::move(options));
+  TRY(service->load());
+  return std::unique_ptr<Service>(std::move(service));
+}
+
+Result<Page<KeyMaterialPtr>> list_rotations(const Key& key, RotationListing listing,
+                                            const PageRequest& request) {
+  constexpr std::string_view kListName = "rotations";
+  TRY_ASSIGN(const std::string after, read_marker(kListName, request.marker));
+  auto at = key.materials().begin();
+  if (!after.empty()) {
+    at = std::ranges::find(key.materials(), after,
+                           [](const auto& material) { return material->record.material_id; });
+    if (at == key.materials().end()) {
+      return Error(ErrorCode::kInvalidMarker, "The marker is not valid for this list.");
+    }
+    ++at;
+  }
+  Page<KeyMaterialPtr> page;
+  for (; at != key.materials().end(); ++at) {
+    if (listing == RotationListing::kRotationsOnly && !(*at)->record.rotated_at) continue;
+    if (page.elements.size() == request.limit) {
+      page.next_marker = make_marker(kListName, page.elements.back()->record.material_id);
+      break;
+    }
+    page.elements.push_back(*at);
+  }
+  return page;
+}
+
+}  // namespace keyhold::kms
