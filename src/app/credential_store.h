@@ -1,0 +1,56 @@
+// Access keys: rows of the store with sealed secrets, opened into the snapshot that requests are
+// verified against.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "iam/credential_snapshot.h"
+#include "store/store.h"
+#include "token/sealer.h"
+
+namespace keyhold::app {
+
+/// An access key as its owner gets to see it.
+struct AccessKey {
+  std::string access_key_id;
+  Secret secret_access_key;
+};
+
+class CredentialStore {
+ public:
+  CredentialStore(store::Store& store, token::Sealer& sealer, const Clock& clock, Random& random)
+      : store_(store), sealer_(sealer), clock_(clock), random_(random) {}
+
+  /// Opens every row of the store into the snapshot.
+  Result<void> load();
+
+  const iam::CredentialSnapshot& snapshot() const { return snapshot_; }
+
+  /// The access key of that principal: the first active one there is, or a new one. `made` tells
+  /// which.
+  struct Found {
+    AccessKey key;
+    bool made = false;
+  };
+  Result<Found> ensure(std::string_view account, std::string_view principal);
+
+  /// Makes this access key one of that principal, whatever it was before.
+  Result<void> put(std::string_view account, std::string_view principal, const AccessKey& key);
+
+ private:
+  Result<store::CredentialRecord> sealed(std::string_view account, std::string_view principal,
+                                         const AccessKey& key, std::uint64_t generation);
+
+  store::Store& store_;
+  token::Sealer& sealer_;
+  const Clock& clock_;
+  Random& random_;
+  iam::CredentialSnapshot snapshot_;
+};
+
+}  // namespace keyhold::app

@@ -1,0 +1,20 @@
+// What an operator is shown of keys and of the token, as JSON.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "kms/service.h"
+#include "token/token.h"
+
+namespace keyhold::app {
+
+/// A key with its materials, and of each what the token itself says of it now. kNotFound with a
+/// sentence for an id that is no key's.
+Result<std::string> inspect_key(kms::Service& service, token::Token& token,
+                                std::string_view key_id);
+
+Result<std::string> render_reconcile(const kms::ReconcileReport& report);
+
+}  // namespace keyhold::app
