@@ -105,12 +105,12 @@ struct CredentialRecord {
 
 /// Everything there is, as of one instant.
 struct Contents {
-  std::vector<KeyRecord> keys;            ///< born keys only
-  std::vector<KeyRecord> unborn_keys;     ///< keys whose creation was begun and not finished
-  std::vector<MaterialRecord> materials;  ///< by key, then by sequence
-  std::vector<IntentRecord> intents;
-  std::vector<AliasRecord> aliases;
-  std::vector<CredentialRecord> credentials;
+  std::vector<KeyRecord> keys{};            ///< born keys only
+  std::vector<KeyRecord> unborn_keys{};     ///< keys whose creation was begun and not finished
+  std::vector<MaterialRecord> materials{};  ///< by key, then by sequence
+  std::vector<IntentRecord> intents{};
+  std::vector<AliasRecord> aliases{};
+  std::vector<CredentialRecord> credentials{};
 };
 
 class Store {
