@@ -44,6 +44,9 @@ Fate fate_of(CK_RV rv, std::string_view function);
 /// A Cryptoki function's name, what it answered, and sometimes a sentence. Holds no secret.
 class Error {
  public:
+  /// No error: CKR_OK. Needed by boost's result, and not seen elsewhere.
+  Error() = default;
+
   /// `function` must have static storage: the Cryptoki name ("C_Encrypt"), or the name of the
   /// function of this library that refused.
   explicit Error(CK_RV rv, std::string_view function, std::string detail = {})
@@ -73,7 +76,7 @@ class Error {
   bool ambiguous() const;
 
  private:
-  CK_RV rv_;
+  CK_RV rv_ = CKR_OK;
   std::string_view function_;
   std::string detail_;
 };

@@ -129,7 +129,9 @@ class SessionPool {
   void release(std::size_t index);
   void give_back(std::size_t index);
   void wake_waiters();
-  bool wait_for_change(Deadline until, Wanted wanted, std::optional<std::size_t>& claimed);
+  // Tries `claim` at each change, until it answers something that is true or time is up.
+  template <typename Claim>
+  auto wait_for(Deadline until, Claim claim) -> decltype(claim());
   Result<void> prepare(Slot& slot);
   Result<void> ensure_login();
   Result<void> log_in_again();

@@ -1,0 +1,96 @@
+#include "pkcs11/module.h"
+
+#include <p11-kit/p11-kit.h>
+
+#include <stdexcept>
+#include <string_view>
+
+#include "pkcs11/padded.h"
+
+namespace keyhold::pkcs11 {
+
+void throw_exception_from_error(const Error& error, const boost::source_location&) {
+  throw std::logic_error("value asked of a failed result: " + error.text());
+}
+
+Result<std::unique_ptr<Module>> Module::load(const ModuleOptions& options) {
+  const int flags = options.init_reserved ? P11_KIT_MODULE_UNMANAGED : 0;
+  CK_FUNCTION_LIST* functions = p11_kit_module_load(options.path.c_str(), flags);
+  if (functions == nullptr) {
+    const char* why = p11_kit_message();
+    return Error(CKR_LIBRARY_LOAD_FAILED, "Module::load",
+                 options.path + ": " + (why != nullptr ? why : "not a PKCS#11 module"));
+  }
+  std::unique_ptr<Module> module(new Module(functions, options.init_reserved));
+  const CK_RV rv = module->initialize();
+  if (rv != CKR_OK) {
+    // With nothing initialised, the destructor gives the module back.
+    return Error(rv, "C_Initialize", options.path);
+  }
+  return module;
+}
+
+Module::~Module() {
+  if (!initialized() && ours_ == Ours::kYes) p11_kit_module_release(functions_);
+}
+
+CK_RV Module::initialize() {
+  CK_RV rv = CKR_OK;
+  if (init_reserved_) {
+    CK_C_INITIALIZE_ARGS args{};
+    args.flags = CKF_OS_LOCKING_OK;
+    args.pReserved = init_reserved_->data();
+    rv = functions_->C_Initialize(&args);
+  } else {
+    rv = p11_kit_module_initialize(functions_);
+  }
+  if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) {
+    ours_ = Ours::kNo;
+    rv = CKR_OK;
+  }
+  initialized_.store(rv == CKR_OK, std::memory_order_release);
+  return rv;
+}
+
+void Module::raise_generation() {
+  initialized_.store(false, std::memory_order_release);
+  object_generation_.fetch_add(1, std::memory_order_acq_rel);
+  generation_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+Result<void> Module::finalize() {
+  if (!initialized()) return {};
+  raise_generation();
+  if (ours_ == Ours::kNo) return {};
+  const CK_RV rv =
+      init_reserved_ ? functions_->C_Finalize(nullptr) : p11_kit_module_finalize(functions_);
+  if (rv != CKR_OK) return Error(rv, "C_Finalize");
+  return {};
+}
+
+Result<void> Module::reinitialize() {
+  if (ours_ == Ours::kNo) {
+    return Error(CKR_CRYPTOKI_ALREADY_INITIALIZED, "Module::reinitialize",
+                 "the module is another's to finalise");
+  }
+  // A module that has lost its device may refuse to be finalised and still start anew.
+  (void)finalize();
+  const CK_RV rv = initialize();
+  if (rv != CKR_OK) return Error(rv, "C_Initialize");
+  if (ours_ == Ours::kNo) {
+    // C_Finalize has failed, and the module goes on in its old, troubled life.
+    ours_ = Ours::kYes;
+    initialized_.store(false, std::memory_order_release);
+    return Error(CKR_CRYPTOKI_ALREADY_INITIALIZED, "C_Initialize");
+  }
+  return {};
+}
+
+Result<ModuleInfo> Module::info() const {
+  CK_INFO info{};
+  PKCS11_TRY(call("C_GetInfo", &CK_FUNCTION_LIST::C_GetInfo, &info));
+  return ModuleInfo{info.cryptokiVersion, info.libraryVersion, unpadded(info.manufacturerID),
+                    unpadded(info.libraryDescription)};
+}
+
+}  // namespace keyhold::pkcs11
