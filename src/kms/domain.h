@@ -30,6 +30,15 @@ struct Domain {
   std::mutex condemned_mutex{};
   std::vector<KeyPtr> condemned{};
 
+  /// Births that began and whose end is not known: the token went away in the middle. They are
+  /// settled when it answers again.
+  struct StrandedBirth {
+    store::KeyRecord key;
+    store::IntentRecord intent;
+  };
+  std::mutex stranded_mutex{};
+  std::vector<StrandedBirth> stranded{};
+
   /// Keys with a rotation that a thread is working on right now; any other running rotation was
   /// interrupted and waits to be taken up again.
   std::mutex busy_mutex{};

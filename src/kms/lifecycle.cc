@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "kms/destruction.h"
 #include "kms/material_making.h"
+#include "kms/reconcile.h"
 
 namespace keyhold::kms {
 namespace {
@@ -110,6 +111,7 @@ void Lifecycle::run_round(bool retry_all) {
     }
   }
   finish_destructions(domain_);
+  settle_stranded_births(domain_);
 }
 
 }  // namespace keyhold::kms

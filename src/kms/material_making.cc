@@ -36,6 +36,11 @@ Attempt generate(Domain& domain, const ObjectName& name, std::string_view label)
   return {**adopted, false};
 }
 
+void strand_birth(Domain& domain, const store::KeyRecord& key, const store::IntentRecord& intent) {
+  const std::lock_guard lock(domain.stranded_mutex);
+  domain.stranded.push_back({key, intent});
+}
+
 RotationType rotation_type(store::IntentKind kind) {
   return kind == store::IntentKind::kRotateAutomatic ? RotationType::kAutomatic
                                                      : RotationType::kOnDemand;
@@ -56,19 +61,23 @@ Result<store::IntentRecord> begin_birth(Domain& domain, const store::KeyRecord& 
 Result<token::GeneratedMaterial> generate_birth(Domain& domain, const store::KeyRecord& key,
                                                 const store::IntentRecord& intent) {
   auto attempt = generate(domain, intent.object_name, key.id);
-  if (!attempt.made && attempt.nothing_made) {
-    if (const auto abandoned = domain.store.abandon_key(key.id); !abandoned) {
-      log::warning("the unborn key " + key.id +
-                   " stays until the next reconcile: " + abandoned.error().detail());
-    }
+  if (attempt.made) return attempt.made;
+  if (attempt.nothing_made) {
+    const auto abandoned = domain.store.abandon_key(key.id);
+    if (abandoned) return attempt.made;
+    log::warning("abandoning the unborn key " + key.id + ": " + abandoned.error().detail());
   }
+  strand_birth(domain, key, intent);
   return attempt.made;
 }
 
 Result<KeyPtr> finish_birth(Domain& domain, store::KeyRecord key, const store::IntentRecord& intent,
                             const token::GeneratedMaterial& generated) {
   auto row = material_row(domain, intent, generated, 0);
-  TRY(domain.store.finish_key(row));
+  if (const auto finished = domain.store.finish_key(row); !finished) {
+    strand_birth(domain, key, intent);
+    return finished.error();
+  }
   auto born = std::make_shared<const Key>(
       std::move(key),
       std::vector<KeyMaterialPtr>{std::make_shared<const KeyMaterial>(std::move(row))},

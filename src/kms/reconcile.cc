@@ -11,6 +11,11 @@
 namespace keyhold::kms {
 namespace {
 
+template <typename T>
+Result<void> as_void(const Result<T>& result) {
+  return result ? Result<void>() : Result<void>(result.error());
+}
+
 /// A birth that a crash interrupted: its object is adopted if it is whole, else the key never was.
 /// Its caller got no answer, so either end is true to what was promised.
 Result<void> settle_birth(Domain& domain, const store::KeyRecord& key,
@@ -73,6 +78,24 @@ std::unordered_set<std::string> accounted_names(Domain& domain) {
 }
 
 }  // namespace
+
+void settle_stranded_births(Domain& domain) {
+  std::vector<Domain::StrandedBirth> stranded;
+  {
+    const std::lock_guard lock(domain.stranded_mutex);
+    stranded.swap(domain.stranded);
+  }
+  for (const auto& birth : stranded) {
+    const auto adopted = domain.token.adopt_material(birth.intent.object_name);
+    const auto settled = !adopted ? Result<void>(adopted.error())
+                         : *adopted
+                             ? as_void(finish_birth(domain, birth.key, birth.intent, **adopted))
+                             : domain.store.abandon_key(birth.key.id);
+    if (settled || (adopted && *adopted)) continue;  // finish_birth strands it again by itself
+    const std::lock_guard lock(domain.stranded_mutex);
+    domain.stranded.push_back(birth);
+  }
+}
 
 Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& contents,
                                   ReconcileDepth depth) {

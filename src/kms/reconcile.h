@@ -16,4 +16,7 @@ enum class ReconcileDepth : std::uint8_t {
 Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& contents,
                                   ReconcileDepth depth);
 
+/// Takes births whose token went away in the middle to an end, as far as the token answers now.
+void settle_stranded_births(Domain& domain);
+
 }  // namespace keyhold::kms

@@ -1,0 +1,85 @@
+// The command line.
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "app/commands/dev.h"
+#include "app/commands/operator_commands.h"
+#include "app/config.h"
+#include "app/hardening.h"
+
+namespace {
+
+constexpr int kUsersFault = 2;
+
+std::string settings_help() {
+  std::string text = "Configuration keys for --set key=value:\n";
+  for (const auto& key : keyhold::app::config_keys()) {
+    text += "  " + std::string(key.name) + "  (default " + std::string(key.default_value) + ")\n      " +
+            std::string(key.meaning) + "\n";
+  }
+  return text +
+         "  profile.SECTION.KEY\n      a single value of the token's profile, as in hsm-config/\n";
+}
+
+int run(int argc, char** argv) {
+  using namespace keyhold::app;
+  CLI::App cli{"Keyhold: a key service that speaks AWS KMS's API and keeps every key in a PKCS#11 token"};
+  cli.require_subcommand(1);
+  cli.set_version_flag("--version", KEYHOLD_VERSION);
+
+  DevOptions dev_options;
+  CLI::App* dev = cli.add_subcommand(
+      "dev", "Run a service for development: SoftHSM and SQLite in one folder, loopback only");
+  dev->add_option("--data", dev_options.data,
+                  "Folder for token and store; made if absent, kept if present. Without it a "
+                  "temporary one is used and removed at the end");
+  dev->add_option("--listen", dev_options.listen,
+                  "Loopback address and port; port 0 picks a free one")
+      ->capture_default_str();
+  dev->add_option("--set", dev_options.settings, "Set a configuration key; may be given often")
+      ->take_all()
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  dev->footer(settings_help() +
+              "\nThe access key is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY if they "
+              "are set, else one is made.\nThe service ends at SIGTERM or SIGINT.");
+
+  OperatorOptions operator_options;
+  bool as_json = false;
+  CLI::App* key = cli.add_subcommand("key", "Look at keys of a running service");
+  key->require_subcommand(1);
+  CLI::App* inspect = key->add_subcommand(
+      "inspect", "Show a key's materials and what the token itself says of each");
+  inspect->add_option("--data", operator_options.data, "The service's data folder")->required();
+  inspect->add_option("key_id", operator_options.key_id, "The key's id")->required();
+  inspect->add_flag("--json", as_json, "Print JSON");
+  CLI::App* reconcile = cli.add_subcommand(
+      "reconcile", "Compare store and token of a running service; exit code 1 if a key is missing");
+  reconcile->add_option("--data", operator_options.data, "The service's data folder")->required();
+  reconcile->add_flag("--json", as_json, "Print JSON");
+
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return cli.exit(error);  // --help, --version
+    std::cerr << "keyhold: " << error.what() << "\n";
+    return kUsersFault;
+  }
+  operator_options.form = as_json ? OutputForm::kJson : OutputForm::kText;
+  if (dev->parsed()) return run_dev(dev_options);
+  if (inspect->parsed()) return run_key_inspect(operator_options);
+  return run_reconcile(operator_options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  keyhold::app::harden_process();
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& bug) {
+    std::cerr << "keyhold: " << bug.what() << "\n";
+    return 1;
+  }
+}
