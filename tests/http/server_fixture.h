@@ -1,0 +1,80 @@
+// A server on a free port, answering as a test wants.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "http/server.h"
+#include "raw_client.h"
+
+namespace keyhold::http {
+
+/// 200 and the request's body.
+inline Response echo(Request& request) {
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.body = Secret(ByteView(request.body));
+  return response;
+}
+
+/// 400 and "overloaded".
+inline Response overloaded(Request& /*request*/) {
+  Response response;
+  response.status = 400;
+  response.content_type = "text/plain";
+  response.body = Secret(std::string_view("overloaded"));
+  return response;
+}
+
+/// The error's own status, and its number as the body.
+inline Response protocol_error(ProtocolError error) {
+  Response response;
+  response.status = default_status(error);
+  response.content_type = "text/plain";
+  response.body = Secret("error " + std::to_string(static_cast<int>(error)));
+  return response;
+}
+
+inline std::string body_of(ProtocolError error) {
+  return "error " + std::to_string(static_cast<int>(error));
+}
+
+class ServerTest : public testing::Test {
+ protected:
+  void start(Handler handler = echo) {
+    Result<std::unique_ptr<Server>> started =
+        Server::start(options, std::move(handler), overloaded, protocol_error);
+    ASSERT_TRUE(started.has_value()) << started.error().message();
+    server = std::move(*started);
+  }
+
+  RawClient client() const { return RawClient(server->port()); }
+
+  /// Whether a fresh connection gets a right answer.
+  bool serves() const {
+    RawClient fresh = client();
+    if (!fresh.send(post("still there"))) return false;
+    const std::optional<ClientResponse> response = fresh.receive();
+    return response && response->status == 200 && response->body == "still there";
+  }
+
+  ServerOptions options;
+  std::unique_ptr<Server> server;
+};
+
+/// Waits until `condition` holds; whether it does within a time that is long enough.
+template <typename Condition>
+bool eventually(Condition condition) {
+  for (int i = 0; i < 4000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
+}  // namespace keyhold::http
