@@ -50,6 +50,15 @@ class InsituStream {
   char* destination_ = nullptr;
 };
 
+/// Whether the text has a surrogate in it (U+D800 to U+DFFF: ED A0 80 to ED BF BF), which is no
+/// character. RapidJSON lets a low one through that was escaped and follows no high one.
+bool holds_surrogate(std::string_view text) {
+  for (auto at = text.find('\xed'); at != std::string_view::npos; at = text.find('\xed', at + 1)) {
+    if (at + 1 < text.size() && static_cast<std::uint8_t>(text[at + 1]) >= 0xa0) return true;
+  }
+  return false;
+}
+
 /// Stands between reader and document: bounds the depth and refuses an object's second member of
 /// one name.
 template <typename Target>
@@ -68,10 +77,11 @@ class StrictHandler {
     return target_.RawNumber(text, length, copy);
   }
   bool String(const char* text, SizeType length, bool copy) {
-    return target_.String(text, length, copy);
+    return !holds_surrogate({text, length}) && target_.String(text, length, copy);
   }
   bool StartObject() { return enter() && target_.StartObject(); }
   bool Key(const char* text, SizeType length, bool copy) {
+    if (holds_surrogate({text, length})) return false;
     names_.emplace_back(text, length);
     return target_.Key(text, length, copy);
   }

@@ -1,0 +1,37 @@
+#include "base/vocabulary.h"
+
+#include <gtest/gtest.h>
+
+namespace keyhold {
+namespace {
+
+template <typename Word>
+void expect_round_trip(std::initializer_list<Word> words) {
+  for (const Word word : words) {
+    const auto parsed = parse_word<Word>(to_string(word));
+    ASSERT_TRUE(parsed);
+    EXPECT_EQ(*parsed, word);
+  }
+  EXPECT_FALSE(parse_word<Word>(""));
+  EXPECT_FALSE(parse_word<Word>("nonsense"));
+}
+
+TEST(Vocabulary, EverySpellingStandsForItsWord) {
+  expect_round_trip({KeySpec::kSymmetricDefault});
+  expect_round_trip({KeyUsage::kEncryptDecrypt});
+  expect_round_trip({KeyOrigin::kAwsKms});
+  expect_round_trip({KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion});
+  expect_round_trip({RotationType::kAutomatic, RotationType::kOnDemand});
+  expect_round_trip({Custody::kResident});
+  expect_round_trip({Construction::kEcbDerived, Construction::kDirect});
+}
+
+TEST(Vocabulary, SpellsAwsWordsAsOnTheWire) {
+  EXPECT_EQ(to_string(KeyState::kPendingDeletion), "PendingDeletion");
+  EXPECT_EQ(to_string(RotationType::kOnDemand), "ON_DEMAND");
+  EXPECT_EQ(to_string(KeyOrigin::kAwsKms), "AWS_KMS");
+  EXPECT_FALSE(parse_word<KeyState>("enabled"));
+}
+
+}  // namespace
+}  // namespace keyhold
