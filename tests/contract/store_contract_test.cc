@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,6 +29,8 @@ struct Engine {
   /// Runs SQL behind the back of a store that is not open.
   std::function<void(const std::string& path, const std::string& sql)> execute;
 };
+
+void PrintTo(const Engine& engine, std::ostream* out) { *out << engine.name; }
 
 Engine sqlite() {
   return {.name = "sqlite",
