@@ -51,6 +51,7 @@ Result<void> erase_condemned(Domain& domain, const Key& key) {
 }
 
 void finish_destructions(Domain& domain) {
+  const std::lock_guard destructions(domain.destructions);
   std::vector<KeyPtr> condemned;
   {
     const std::lock_guard lock(domain.condemned_mutex);

@@ -29,6 +29,7 @@ struct Domain {
   /// they are gone.
   std::mutex condemned_mutex{};
   std::vector<KeyPtr> condemned{};
+  std::mutex destructions{};  // held by the one thread that destroys
 
   /// Births that began and whose end is not known: the token went away in the middle. They are
   /// settled when it answers again.

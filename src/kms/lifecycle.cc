@@ -100,7 +100,7 @@ void Lifecycle::run_round(bool retry_all) {
       const auto resumed = resume_rotation(domain_, *key);
       note(key->id(), resumed ? Result<void>() : Result<void>(resumed.error()));
     }
-    announce_rotations(domain_, *key);
+    announce_interrupted(domain_, *key);
   }
   for (const auto& key : domain_.keys.due(domain_.clock.now())) {
     if (!may_try(key->id(), retry_all)) continue;

@@ -201,6 +201,11 @@ void announce_rotations(Domain& domain, const Key& key) {
   }
 }
 
+void announce_interrupted(Domain& domain, const Key& key) {
+  const RotationClaim claim(domain, key.id());
+  if (claim.claimed()) announce_rotations(domain, key);
+}
+
 Result<std::optional<ObjectName>> resume_rotation(Domain& domain, const Key& key) {
   const RotationClaim claim(domain, key.id());
   if (!claim.claimed()) return std::optional<ObjectName>();
@@ -216,13 +221,11 @@ Result<std::optional<ObjectName>> resume_rotation(Domain& domain, const Key& key
     const auto next_name = ObjectName::draw(domain.random);
     {
       const auto lock = domain.locks.lock(key.id());
+      // A key condemned meanwhile has its objects destroyed by the names that it had.
+      TRY_ASSIGN(const auto current, refresh(domain, key));
       TRY(domain.store.replace_intent(intent.object_name, next_name));
       intent.object_name = next_name;
-      const auto current = domain.keys.find(key.id());
-      if (current) {
-        domain.keys.put(
-            std::make_shared<const Key>(current->record(), current->materials(), intent));
-      }
+      domain.keys.put(std::make_shared<const Key>(current->record(), current->materials(), intent));
     }
     TRY_ASSIGN(material, domain.token.generate_material(intent.object_name, key.id()));
   }

@@ -45,8 +45,12 @@ Result<void> finish_rotation(Domain& domain, std::string_view key_id,
 /// kill in between leads to a second telling.
 Result<void> announce_rotation(Domain& domain, const Key& key, const KeyMaterial& material);
 
-/// Announces whatever of the key is not announced yet.
+/// Announces whatever of the key is not announced yet. The caller holds the key's claim, so that in
+/// ordinary times each rotation is told once.
 void announce_rotations(Domain& domain, const Key& key);
+
+/// The same for what a crash or a fault left untold, unless a thread is at work on the key.
+void announce_interrupted(Domain& domain, const Key& key);
 
 /// Takes up a rotation that was interrupted: adopts the object of its intent if it is whole, else
 /// makes another under a new name. Answers the name given up, if any.

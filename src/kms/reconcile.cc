@@ -45,7 +45,7 @@ Result<void> settle_births(Domain& domain, const store::Contents& contents,
 void settle_rotations(Domain& domain, ReconcileReport& report) {
   for (const auto& key : domain.keys.unfinished()) {
     if (!key->running_rotation()) {
-      announce_rotations(domain, *key);
+      announce_interrupted(domain, *key);
       continue;
     }
     const auto resumed = resume_rotation(domain, *key);
@@ -61,9 +61,8 @@ void settle_rotations(Domain& domain, ReconcileReport& report) {
   }
 }
 
-/// Names of every object that some row accounts for.
-std::unordered_set<std::string> accounted_names(Domain& domain) {
-  std::unordered_set<std::string> names;
+/// Adds the names of every object that some row accounts for now.
+void add_accounted_names(Domain& domain, std::unordered_set<std::string>& names) {
   const auto add = [&](const Key& key) {
     for (const auto& material : key.materials()) names.insert(material->record.object_name.hex());
     if (key.running_rotation()) names.insert(key.running_rotation()->object_name.hex());
@@ -74,7 +73,17 @@ std::unordered_set<std::string> accounted_names(Domain& domain) {
     for (const auto& key : domain.condemned) add(*key);
   }
   for (const auto& name : domain.options.own_objects) names.insert(name.hex());
-  return names;
+}
+
+/// Why a material cannot be used, if it cannot; `otherwise` words what is wrong with its object.
+std::optional<std::string> examine(Domain& domain, const Key& key, const KeyMaterial& material,
+                                   std::string_view otherwise) {
+  const auto checked = domain.token.check_material(material.use);
+  if (checked) return std::nullopt;
+  if (!domain.keys.find(key.id())) return std::nullopt;  // deleted while this looked
+  const bool away = checked.error().code() == ErrorCode::kKeyUnavailable ||
+                    checked.error().code() == ErrorCode::kDependencyTimeout;
+  return std::string(away ? "could not be checked" : otherwise);
 }
 
 }  // namespace
@@ -104,16 +113,17 @@ Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& content
   settle_rotations(domain, report);
   finish_destructions(domain);
 
-  // What is being made while this looks must not be taken for a stranger, so the rows are read
-  // after the objects.
+  // What is made or destroyed while this looks must not be taken for a stranger, so the rows are
+  // read before the objects and after them.
+  std::unordered_set<std::string> names;
+  add_accounted_names(domain, names);
   TRY_ASSIGN(const auto objects, domain.token.list_objects());
   std::unordered_map<std::string, int> found;
   for (const auto& object : objects) ++found[to_hex(object.id)];
-  const auto unborn = domain.store.load();
-  auto names = accounted_names(domain);
-  if (unborn) {
-    for (const auto& intent : unborn->intents) names.insert(intent.object_name.hex());
-  }
+  TRY_ASSIGN(const auto after, domain.store.load());
+  for (const auto& intent : after.intents) names.insert(intent.object_name.hex());
+  for (const auto& material : after.materials) names.insert(material.object_name.hex());
+  add_accounted_names(domain, names);
   for (const auto& object : objects) {
     const auto id = to_hex(object.id);
     if (!names.contains(id)) {
@@ -126,17 +136,16 @@ Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& content
       const auto at = found.find(material->record.object_name.hex());
       const int count = at == found.end() ? 0 : at->second;
       const std::string what = "key material " + material->record.material_id + " of " + key->arn();
+      std::optional<std::string> wrong;
       if (count == 0) {
         // Made after the listing, or missing: the token is asked again.
-        if (!domain.token.check_material(material->use))
-          report.alarms.push_back(what + " is missing");
+        wrong = examine(domain, *key, *material, "is missing");
       } else if (count > 1) {
-        report.alarms.push_back(what + " has " + std::to_string(count) + " objects of its name");
+        wrong = "has " + std::to_string(count) + " objects of its name";
       } else if (depth == ReconcileDepth::kCheckValues) {
-        if (const auto checked = domain.token.check_material(material->use); !checked) {
-          report.alarms.push_back(what + " fails its check value");
-        }
+        wrong = examine(domain, *key, *material, "fails its check value");
       }
+      if (wrong) report.alarms.push_back(what + " " + *wrong);
     }
   }
   for (const auto& line : report.finished) log::info("reconcile finished: " + line);

@@ -79,7 +79,8 @@ class DomainService final : public Service {
     bool in_arn = false;
     if (identifier.starts_with("arn:")) {
       const auto arn = parse_arn(identifier);
-      if (!arn) {
+      // A partition that is not the region's names nothing that could be here.
+      if (!arn || arn->partition != partition_of(arn->region)) {
         return Error(ErrorCode::kInvalidArn, "Invalid arn " + std::string(identifier));
       }
       name = arn->resource;
@@ -89,9 +90,10 @@ class DomainService final : public Service {
         return Error(ErrorCode::kNotFound, "Invalid arn " + std::string(arn->region));
       }
       if (arn->account != scope.account) return Error(ErrorCode::kAccessDenied);
-      if (name.starts_with("key/")) name.remove_prefix(4);
     }
-    if (name.starts_with("alias/")) {
+    if (in_arn && name.starts_with("key/")) {
+      name.remove_prefix(4);
+    } else if (name.starts_with("alias/")) {
       if (lookup == KeyLookup::kIdOrArn) return aliases_refused();
       const auto alias = domain_.aliases.find(scope, name);
       if (!alias) return alias_not_found(scope, name);
@@ -250,7 +252,9 @@ class DomainService final : public Service {
   Result<void> create_alias(const Scope& scope, std::string_view name, const Key& target) override {
     const std::lock_guard changes(domain_.alias_changes);
     const auto lock = domain_.locks.lock(target.id());
-    TRY(check_alias_target(scope, target));
+    TRY_ASSIGN(const auto newest, refresh(domain_, target));
+    TRY(check_state(StateRule::kNotPendingDeletion, *newest));
+    TRY(check_alias_limit(scope, target));
     store::AliasRecord alias;
     alias.account = scope.account;
     alias.region = scope.region;
@@ -272,7 +276,9 @@ class DomainService final : public Service {
     const auto lock = domain_.locks.lock(target.id());
     auto alias = domain_.aliases.find(scope, name);
     if (!alias) return alias_not_found(scope, name);
-    if (alias->target_key_id != target.id()) TRY(check_alias_target(scope, target));
+    TRY_ASSIGN(const auto newest, refresh(domain_, target));
+    TRY(check_state(StateRule::kNotPendingDeletion, *newest));
+    if (alias->target_key_id != target.id()) TRY(check_alias_limit(scope, target));
     alias->target_key_id = target.id();
     alias->updated_at = domain_.clock.now();
     TRY(domain_.store.update_alias(*alias));
@@ -327,9 +333,7 @@ class DomainService final : public Service {
     return write_key(domain_, *newest, std::move(record));
   }
 
-  Result<void> check_alias_target(const Scope& scope, const Key& target) {
-    TRY_ASSIGN(const auto newest, refresh(domain_, target));
-    TRY(check_state(StateRule::kNotPendingDeletion, *newest));
+  Result<void> check_alias_limit(const Scope& scope, const Key& target) {
     if (domain_.aliases.count(scope, target.id()) >= domain_.options.alias_limit) {
       return Error(ErrorCode::kLimitExceeded, "The key " + target.arn() + " has " +
                                                   std::to_string(domain_.options.alias_limit) +
