@@ -5,8 +5,8 @@
 // the token. All calls are synchronous, bounded by the profile's deadlines, and safe from many
 // threads.
 //
-// Errors: kKeyUnavailable while the token is away or recovering (answered fast); kKmsInternal for an
-// object that is missing or fails its check value, and for what the token refuses although its
+// Errors: kKeyUnavailable while the token is away or recovering (answered fast); kKmsInternal for
+// an object that is missing or fails its check value, and for what the token refuses although its
 // admission said otherwise; kDependencyTimeout where a deadline passed before anything was done;
 // kInvalidCiphertext (no message) for what the caller brought. A token's own words are in the
 // error's detail.

@@ -1,0 +1,33 @@
+#include "token/pkcs11_names.h"
+
+#include <charconv>
+#include <map>
+#include <string_view>
+
+#include "pkcs11/error.h"
+
+namespace keyhold::token {
+
+std::optional<unsigned long> return_code_of_name(const std::string& name) {
+  constexpr std::string_view kHexadecimal = "0x";
+  if (!name.starts_with(kHexadecimal)) return pkcs11::rv_of_name(name);
+  unsigned long value = 0;
+  const char* end = name.data() + name.size();
+  const auto [stopped, error] = std::from_chars(name.data() + kHexadecimal.size(), end, value, 16);
+  // CKR_OK among the codes of bad ciphertexts would turn every success into a failure.
+  if (error != std::errc() || stopped != end || value == CKR_OK) return std::nullopt;
+  return value;
+}
+
+std::optional<unsigned long> attribute_of_name(const std::string& name) {
+  static const std::map<std::string_view, unsigned long> kDroppable = {
+      {"CKA_ALLOWED_MECHANISMS", CKA_ALLOWED_MECHANISMS},
+      {"CKA_COPYABLE", CKA_COPYABLE},
+      {"CKA_MODIFIABLE", CKA_MODIFIABLE},
+  };
+  const auto found = kDroppable.find(name);
+  if (found == kDroppable.end()) return std::nullopt;
+  return found->second;
+}
+
+}  // namespace keyhold::token

@@ -1,0 +1,16 @@
+// The names that profiles use for PKCS#11's numbers.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace keyhold::token {
+
+/// The CK_RV of `CKR_…`, or of a hexadecimal number `0x…` for a vendor's own; nothing for others.
+std::optional<unsigned long> return_code_of_name(const std::string& name);
+
+/// The CK_ATTRIBUTE_TYPE of the `CKA_…` of a key template that a profile may drop. CKA_SENSITIVE,
+/// CKA_EXTRACTABLE and the usage attributes carry custody and have no name here.
+std::optional<unsigned long> attribute_of_name(const std::string& name);
+
+}  // namespace keyhold::token

@@ -1,0 +1,75 @@
+// A PKCS#11 token as a Token.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "token/admission.h"
+#include "token/profile.h"
+#include "token/token.h"
+
+namespace keyhold::token {
+
+/// Owns the module, the one login, all sessions and all derived keys, and recovers by itself: a
+/// thread of its own re-initialises the module when the token is gone and keeps trying, while calls
+/// are answered with kKeyUnavailable at once. A PIN that the token refuses is tried once.
+///
+/// A module that is initialised again takes every token reached through it along, so one process
+/// opens one Pkcs11Token per module.
+class Pkcs11Token final : public Token {
+ public:
+  /// Loads the module, finds the token, logs in, tries what the token can do and what it refuses
+  /// (admission), and indexes its objects. `clock` and `random` must outlive it. Sets the profile's
+  /// module_env in this process's environment, so nothing may read that meanwhile.
+  ///
+  /// Errors: kKeyUnavailable when the token is not there or refuses the PIN, kKmsInternal when it
+  /// is not admitted; the detail names the act.
+  static Result<std::unique_ptr<Pkcs11Token>> open(const Profile& profile, Secret pin,
+                                                   const Clock& clock, Random& random);
+
+  /// Finalises the module. No call may be running; message keys may still be held.
+  ~Pkcs11Token() override;
+
+  TokenIdentity identity() const override;
+  Result<GeneratedMaterial> generate_material(const ObjectName& name,
+                                              std::string_view label) override;
+  Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name) override;
+  Result<void> check_material(const Material& material) override;
+  Result<void> destroy_material(const ObjectName& name) override;
+  Result<ObjectEvidence> evidence(const ObjectName& name) override;
+  Result<std::vector<ListedObject>> list_objects() override;
+  Result<MessageKeyPtr> encryption_key(const Material& material) override;
+  Result<MessageKeyPtr> decryption_key(const Material& material, ByteView salt,
+                                       ByteView header_tag) override;
+  Result<Bytes> encrypt(const MessageKey& key, ByteView iv, ByteView aad,
+                        ByteView plaintext) override;
+  Result<Secret> decrypt(const MessageKey& key, ByteView iv, ByteView aad,
+                         ByteView ciphertext_and_tag) override;
+  Result<Secret> random(std::size_t size) override;
+  Result<void> check() override;
+
+  /// What the token was seen to do and to refuse when it was opened.
+  const AdmissionReport& admission() const;
+
+  struct Usage {
+    std::uint64_t session_objects_made;    ///< in the life of the process
+    std::uint64_t session_objects_living;  ///< now
+    std::uint64_t message_keys_cached;
+    std::uint64_t recoveries;  ///< times the module was initialised again with success
+  };
+  Usage usage() const;
+
+  /// Whether the process should be restarted soon, cleanly, because the module keeps memory for
+  /// each session object ever made (profile: message_keys.session_object_limit).
+  enum class Restart : std::uint8_t { kNotNeeded, kDue };
+  Restart restart() const;
+
+ private:
+  class Impl;
+  explicit Pkcs11Token(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace keyhold::token

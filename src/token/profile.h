@@ -1,0 +1,89 @@
+// A key store's profile: how to reach one family of PKCS#11 tokens, what it does wrongly, and what
+// it may be asked for. Written in TOML (hsm-config/), every line with its reason beside it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace keyhold::token {
+
+/// What message keys are derived by.
+enum class Derivation : std::uint8_t {
+  kNone,  ///< the token cannot: messages are encrypted under the material itself
+  kEcb,   ///< CKM_AES_ECB_ENCRYPT_DATA
+};
+
+/// Which calls that change the token's objects may run beside each other.
+enum class ObjectWrites : std::uint8_t {
+  kParallel,
+  kSerialised,  ///< one at a time, and never beside a search
+};
+
+/// Whether a copy of each token's `token.object` (SoftHSM's file of PINs and of the key that all
+/// private objects are encrypted under) is kept beside the token's folder.
+enum class TokenObjectCopy : std::uint8_t { kNone, kKept };
+
+/// A CK_RV, in a header that knows nothing of PKCS#11.
+using ReturnCode = unsigned long;
+/// A CK_ATTRIBUTE_TYPE, likewise.
+using AttributeType = unsigned long;
+
+struct Profile {
+  // [module]
+  std::string module;  ///< path of the shared object
+  /// Set in the process's environment before the module is loaded; an empty value unsets.
+  std::vector<std::pair<std::string, std::string>> module_env;
+  /// Handed to C_Initialize as pReserved, for modules that take their configuration so (NSS).
+  std::string init_reserved;
+
+  // [token]: at least one of them; all that are given must match exactly one token.
+  std::string token_label;
+  std::string token_serial;
+
+  // [sessions]
+  std::size_t max_sessions = 34;  ///< open at once, the parked one and the owner of keys included
+  std::size_t calls_at_once = 32;
+  std::chrono::milliseconds call_timeout{10'000};
+
+  // [recovery]
+  std::chrono::milliseconds backoff_first{100};
+  std::chrono::milliseconds backoff_last{30'000};
+
+  // [keys]
+  Derivation derivation = Derivation::kEcb;
+  std::vector<AttributeType> template_drop;  ///< attributes the token does not know
+  std::vector<ReturnCode> decrypt_bad_codes;
+
+  // [message_keys]
+  std::uint64_t message_key_max_messages = std::uint64_t{1} << 31;
+  milliseconds message_key_max_age = kDay;
+  std::size_t message_key_cache = 4096;  ///< decryption keys held at once
+  std::size_t material_cache = 1024;  ///< materials whose check, header and current keys are held
+  /// Session objects made in one life of the process after which a restart is asked for; 0: never.
+  std::uint64_t session_object_limit = 0;
+
+  // [storage]
+  std::vector<std::string> sync_folders;
+  TokenObjectCopy token_object_copy = TokenObjectCopy::kNone;
+  ObjectWrites object_writes = ObjectWrites::kSerialised;
+};
+
+/// Reads a profile. `overrides` are `section.key=value` lines that replace or add single values:
+/// the value is taken as TOML (a bare word as a string). Refused with kValidation, naming the key:
+/// text that is not TOML, unknown keys, values of the wrong type or out of range, names that stand
+/// for no return code or attribute, and a profile without module or token.
+Result<Profile> parse_profile(std::string_view toml, std::span<const std::string> overrides = {});
+
+/// The same from a file.
+Result<Profile> read_profile(const std::string& path, std::span<const std::string> overrides = {});
+
+}  // namespace keyhold::token

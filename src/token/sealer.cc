@@ -1,0 +1,74 @@
+#include "token/sealer.h"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "token/construction.h"
+
+namespace keyhold::token {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::string_view kDomain = "keyhold sealed secret";
+
+Bytes sealed_aad(ByteView header, ByteView aad) {
+  Bytes all;
+  for (const ByteView part : {as_bytes(kDomain), header, aad}) {
+    for (int shift = 24; shift >= 0; shift -= 8) {
+      all.push_back(static_cast<std::uint8_t>(part.size() >> shift));
+    }
+    append(all, part);
+  }
+  return all;
+}
+
+Error not_ours(std::string_view why) {
+  return Error(ErrorCode::kKmsInternal, {}, "a sealed secret does not open: " + std::string(why));
+}
+
+}  // namespace
+
+Sealer::Sealer(Token& token, Material material, Random& random)
+    : token_(token), material_(std::move(material)), random_(random) {}
+
+Result<Bytes> Sealer::seal(ByteView plaintext, ByteView aad) {
+  TRY_ASSIGN(const MessageKeyPtr key, token_.encryption_key(material_));
+  std::array<std::uint8_t, kGcmIvSize> iv;
+  random_.fill(iv);
+  Bytes sealed{kVersion, static_cast<std::uint8_t>(key->construction())};
+  append(sealed, key->salt());
+  append(sealed, key->header_tag());
+  append(sealed, iv);
+  TRY_ASSIGN(const Bytes ciphertext, token_.encrypt(*key, iv, sealed_aad(sealed, aad), plaintext));
+  append(sealed, ciphertext);
+  return sealed;
+}
+
+Result<Secret> Sealer::open(ByteView sealed, ByteView aad) {
+  if (sealed.size() < 2 || sealed[0] != kVersion) return not_ours("unknown version");
+  if (sealed[1] != static_cast<std::uint8_t>(material_.construction)) {
+    return not_ours("another construction");
+  }
+  const bool derived = material_.construction == Construction::kEcbDerived;
+  const std::size_t salt_size = derived ? kEcbSaltSize : 0;
+  const std::size_t tag_size = derived ? kCmacSize : 0;
+  const std::size_t header_size = 2 + salt_size + tag_size + kGcmIvSize;
+  if (sealed.size() < header_size + kGcmTagSize) return not_ours("too short");
+  const ByteView header = sealed.first(header_size);
+
+  auto key = token_.decryption_key(material_, header.subspan(2, salt_size),
+                                   header.subspan(2 + salt_size, tag_size));
+  if (!key) {
+    if (key.error().code() == ErrorCode::kInvalidCiphertext) return not_ours("header tag");
+    return key.error();
+  }
+  auto plaintext = token_.decrypt(**key, header.last(kGcmIvSize), sealed_aad(header, aad),
+                                  sealed.subspan(header_size));
+  if (!plaintext && plaintext.error().code() == ErrorCode::kInvalidCiphertext) {
+    return not_ours("tag");
+  }
+  return plaintext;
+}
+
+}  // namespace keyhold::token

@@ -1,0 +1,28 @@
+// Making a SoftHSM token where there is none: for development and first tries.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret.h"
+
+namespace keyhold::token {
+
+struct SoftHsmRequest {
+  std::string folder;  ///< absolute; made if missing, and the token's alone
+  std::string module;  ///< path of SoftHSM's shared object
+  std::string label;   ///< 1 to 32 bytes
+  Secret so_pin;
+  Secret pin;
+};
+
+/// Makes `folder` with SoftHSM's configuration and an initialised token in it, unless they are
+/// there. A file `token-made` says that the token is whole; what a kill left before that was never
+/// in use and is made again, what is there after is not touched. No Pkcs11Token may be open on the
+/// module meanwhile. Sets SOFTHSM2_CONF in this process's environment.
+///
+/// Answers the overrides that lead a SoftHSM profile to this token.
+Result<std::vector<std::string>> prepare_softhsm(const SoftHsmRequest& request);
+
+}  // namespace keyhold::token

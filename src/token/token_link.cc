@@ -1,0 +1,169 @@
+#include "token/token_link.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "base/log.h"
+#include "token/storage_folders.h"
+
+namespace keyhold::token {
+namespace {
+
+// A token that another process is logging in to does not answer for a moment (SoftHSM rewrites its
+// file of PINs then).
+constexpr int kLooks = 5;
+constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
+
+StorageFolders folders(const Profile& profile) {
+  return StorageFolders(profile.sync_folders, profile.token_object_copy);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secret pin) {
+  for (const auto& [name, value] : profile.module_env) {
+    const int failed =
+        value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
+    if (failed != 0) return Error(ErrorCode::kValidation, "profile: module.env: " + name);
+  }
+  TRY(folders(profile).restore_token_objects());
+
+  std::unique_ptr<TokenLink> link(new TokenLink(profile, std::move(pin)));
+  pkcs11::ModuleOptions options;
+  options.path = profile.module;
+  if (!profile.init_reserved.empty()) options.init_reserved = profile.init_reserved;
+  auto module = pkcs11::Module::load(options);
+  if (!module) return to_error(module.error(), "loading " + profile.module);
+  link->module_ = std::move(*module);
+  TRY_ASSIGN(link->info_, link->find());
+
+  pkcs11::PoolOptions pool;
+  pool.max_sessions = profile.max_sessions - 2;  // the parked one and the owner of session objects
+  pool.wait = profile.call_timeout;
+  pool.pin = [link = link.get()]() -> pkcs11::Result<pkcs11::SecretBytes> {
+    return pkcs11::SecretBytes(link->pin_.view());
+  };
+  link->pool_ =
+      std::make_unique<pkcs11::SessionPool>(*link->module_, link->info_.slot, std::move(pool));
+  link->objects_ = std::make_shared<SessionObjects>(link->module_, *link->pool_);
+  TRY(link->log_in());
+  return link;
+}
+
+TokenLink::~TokenLink() {
+  if (objects_ != nullptr) objects_->close();
+  pool_.reset();
+  if (module_ == nullptr) return;
+  const auto finalized = module_->finalize();
+  if (!finalized) log::warning("token: " + finalized.error().text());
+}
+
+pkcs11::TokenInfo TokenLink::info() const {
+  std::lock_guard lock(info_mutex_);
+  return info_;
+}
+
+Result<pkcs11::TokenInfo> TokenLink::find() const {
+  pkcs11::TokenSelector selector;
+  if (!profile_.token_label.empty()) selector.label = profile_.token_label;
+  if (!profile_.token_serial.empty()) selector.serial = profile_.token_serial;
+  auto found = pkcs11::find_token(*module_, selector);
+  for (int look = 1; look < kLooks && !found && found.error().rv() != CKR_ARGUMENTS_BAD; ++look) {
+    std::this_thread::sleep_for(kBetweenLooks);
+    found = pkcs11::find_token(*module_, selector);
+  }
+  if (!found) return unavailable("finding the token: " + found.error().text());
+  return *found;
+}
+
+Result<void> TokenLink::log_in() {
+  const auto lease = pool_->lease();
+  if (!lease) {
+    if (lease.error().pin_refused()) {
+      pin_refused_ = true;
+      return unavailable("the token refuses the PIN, which is not tried again: " +
+                         lease.error().text());
+    }
+    return to_error(lease.error(), "logging in");
+  }
+  return folders(profile_).keep_token_objects();
+}
+
+bool TokenLink::pin_refused() const { return pin_refused_; }
+
+pkcs11::Result<Bytes> TokenLink::encrypt(pkcs11::ObjectHandle key, ByteView iv, ByteView aad,
+                                         ByteView plaintext) {
+  PKCS11_TRY_ASSIGN(const pkcs11::Mechanism mechanism, pkcs11::Mechanism::gcm(iv, aad));
+  auto ciphertext = on_session([&](pkcs11::Session& session) {
+    return pkcs11::encrypt(session, mechanism, key, plaintext);
+  });
+  // A token that makes its own IVs would leave a ciphertext that nobody can decrypt.
+  if (ciphertext && !std::ranges::equal(mechanism.iv(), iv)) {
+    return pkcs11::Error(CKR_MECHANISM_PARAM_INVALID, "C_Encrypt", "the token changed the IV");
+  }
+  return ciphertext;
+}
+
+pkcs11::Result<Secret> TokenLink::decrypt(pkcs11::ObjectHandle key, ByteView iv, ByteView aad,
+                                          ByteView ciphertext_and_tag) {
+  PKCS11_TRY_ASSIGN(const pkcs11::Mechanism mechanism, pkcs11::Mechanism::gcm(iv, aad));
+  Secret plaintext(ciphertext_and_tag.size());
+  PKCS11_TRY_ASSIGN(const std::size_t size, on_session([&](pkcs11::Session& session) {
+                      return pkcs11::decrypt_into(session, mechanism, key, ciphertext_and_tag,
+                                                  {plaintext.data(), plaintext.size()});
+                    }));
+  plaintext.resize(size);
+  return plaintext;
+}
+
+bool TokenLink::says_bad_ciphertext(const pkcs11::Error& error) const {
+  const auto& codes = profile_.decrypt_bad_codes;
+  return error.function() == "C_Decrypt" && std::ranges::find(codes, error.rv()) != codes.end();
+}
+
+pkcs11::Result<Bytes> TokenLink::cmac(pkcs11::ObjectHandle key, ByteView message) {
+  const auto mechanism = pkcs11::Mechanism::plain(CKM_AES_CMAC);
+  return on_session(
+      [&](pkcs11::Session& session) { return pkcs11::sign(session, mechanism, key, message); });
+}
+
+pkcs11::Result<void> TokenLink::random(std::span<std::uint8_t> out) {
+  return on_session([&](pkcs11::Session& session) { return pkcs11::random(session, out); });
+}
+
+pkcs11::Result<void> TokenLink::look() {
+  const pkcs11::SlotId slot = info().slot;
+  auto seen = pkcs11::token_info(*module_, slot);
+  for (int look = 1; look < kLooks && !seen; ++look) {
+    std::this_thread::sleep_for(kBetweenLooks);
+    seen = pkcs11::token_info(*module_, slot);
+  }
+  if (!seen) return seen.error();
+  return on_session([](pkcs11::Session& session) -> pkcs11::Result<void> {
+    PKCS11_TRY_ASSIGN(const CK_SESSION_INFO info, session.info());
+    if (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS) return {};
+    return pkcs11::Error(CKR_USER_NOT_LOGGED_IN, "C_GetSessionInfo");
+  });
+}
+
+Result<void> TokenLink::restart() {
+  auto suspension = pool_->suspend(profile_.call_timeout);
+  if (!suspension) return to_error(suspension.error(), "waiting for sessions");
+  objects_->end();
+  TRY(folders(profile_).restore_token_objects());
+  const auto reinitialized = module_->reinitialize();
+  if (!reinitialized) return unavailable(reinitialized.error().text());
+  TRY_ASSIGN(const pkcs11::TokenInfo found, find());
+  {
+    std::lock_guard lock(info_mutex_);
+    info_ = found;
+  }
+  pool_->move_to_slot(found.slot);
+  { const auto ended = std::move(*suspension); }
+  return log_in();
+}
+
+}  // namespace keyhold::token

@@ -1,0 +1,89 @@
+// One token reached through one module: its sessions, its session objects, and the calls made on
+// them. Knows no materials and decides nothing about recovery.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/secret.h"
+#include "pkcs11/crypto.h"
+#include "pkcs11/session_pool.h"
+#include "pkcs11/slot.h"
+#include "token/profile.h"
+#include "token/session_objects.h"
+#include "token/token_error.h"
+
+namespace keyhold::token {
+
+/// All functions but suspend-and-restart are for threads inside a call of the CallGate.
+class TokenLink {
+ public:
+  /// Loads the module, finds the token and logs in once.
+  static Result<std::unique_ptr<TokenLink>> open(const Profile& profile, Secret pin);
+  ~TokenLink();
+  TokenLink(const TokenLink&) = delete;
+  TokenLink& operator=(const TokenLink&) = delete;
+
+  const Profile& profile() const { return profile_; }
+  const pkcs11::Module& module() const { return *module_; }
+  SessionObjects& objects() { return *objects_; }
+  pkcs11::TokenInfo info() const;
+
+  /// Runs `use(session)` on a session of this thread's, and once more on another when the first had
+  /// been lost before the call had effect. For calls that may be repeated.
+  template <typename Use>
+  auto on_session(Use use) -> decltype(use(std::declval<pkcs11::Session&>())) {
+    auto first = once(use);
+    if (first || !lost_before_effect(first.error())) return first;
+    return once(use);
+  }
+
+  /// Without the second time, for calls that change the token.
+  template <typename Use>
+  auto once(Use use) -> decltype(use(std::declval<pkcs11::Session&>())) {
+    auto lease = pool_->lease();
+    if (!lease) return lease.error();
+    return use(**lease);
+  }
+
+  /// AES-256-GCM; ciphertext and tag.
+  pkcs11::Result<Bytes> encrypt(pkcs11::ObjectHandle key, ByteView iv, ByteView aad,
+                                ByteView plaintext);
+  pkcs11::Result<Secret> decrypt(pkcs11::ObjectHandle key, ByteView iv, ByteView aad,
+                                 ByteView ciphertext_and_tag);
+  /// Whether that is how this token answers a ciphertext that is not what it should be.
+  bool says_bad_ciphertext(const pkcs11::Error& error) const;
+
+  pkcs11::Result<Bytes> cmac(pkcs11::ObjectHandle key, ByteView message);
+  pkcs11::Result<void> random(std::span<std::uint8_t> out);
+
+  /// Whether the token is there, and this process logged in to it: costs no login and uses no key.
+  pkcs11::Result<void> look();
+
+  /// Whether an object's handle belongs to this generation.
+  bool current(pkcs11::ObjectHandle object) const { return !pkcs11::is_stale(*module_, object); }
+
+  /// C_Finalize, C_Initialize, the token looked up again, login. Nobody may be inside a call. A PIN
+  /// that was refused is not tried again.
+  Result<void> restart();
+
+  bool pin_refused() const;
+
+ private:
+  TokenLink(const Profile& profile, Secret pin) : profile_(profile), pin_(std::move(pin)) {}
+  Result<pkcs11::TokenInfo> find() const;
+  Result<void> log_in();
+
+  const Profile profile_;
+  const Secret pin_;
+  std::shared_ptr<pkcs11::Module> module_;
+  pkcs11::TokenInfo info_{};
+  mutable std::mutex info_mutex_;
+  std::unique_ptr<pkcs11::SessionPool> pool_;
+  std::shared_ptr<SessionObjects> objects_;
+  std::atomic<bool> pin_refused_{false};
+};
+
+}  // namespace keyhold::token
