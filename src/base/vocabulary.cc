@@ -11,7 +11,7 @@ template <typename Word, std::size_t kSize>
 using Spellings = std::array<std::pair<Word, std::string_view>, kSize>;
 
 template <typename Word>
-constexpr void* spellings;  // each word has a specialisation below
+constexpr void* spellings = nullptr;  // each word has a specialisation below
 
 template <>
 constexpr Spellings<KeySpec, 1> spellings<KeySpec>{
