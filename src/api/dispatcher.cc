@@ -1,0 +1,234 @@
+#include "api/dispatcher.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+
+#include "api/error_body.h"
+#include "api/members.h"
+#include "base/log.h"
+
+namespace keyhold::api {
+namespace {
+
+constexpr std::string_view kTargetPrefix = "TrentService.";
+constexpr std::string_view kCiphertextMember = "CiphertextBlob";
+
+/// The operation's name in an X-Amz-Target; empty if it is another service's.
+std::string_view operation_name(std::string_view target) {
+  if (!target.starts_with(kTargetPrefix)) return {};
+  return target.substr(kTargetPrefix.size());
+}
+
+/// A dry run that asks about permissions alone.
+bool ignores_ciphertext(const Request& request) {
+  return request.flag("DryRun") &&
+         std::ranges::count(request.list("DryRunModifiers"), "IGNORE_CIPHERTEXT") != 0;
+}
+
+Result<void> check_usage(const Operation& operation, const KeyUse& use, const kms::Key& key) {
+  if (!use.usage || key.record().usage == *use.usage) return {};
+  return Error(ErrorCode::kInvalidKeyUsage,
+               key.arn() + " key usage is " + std::string(to_string(key.record().usage)) +
+                   " which is not valid for " + std::string(operation.name) + ".");
+}
+
+Result<void> check_algorithm(const KeyUse& use, const kms::Key& key, const Request& request) {
+  if (use.algorithm_member.empty()) return {};
+  const std::string* algorithm = request.text(use.algorithm_member);
+  if (algorithm == nullptr || *algorithm == kSymmetricDefault) return {};
+  return Error(ErrorCode::kInvalidKeyUsage, "Algorithm " + *algorithm +
+                                                " is incompatible with key spec " +
+                                                std::string(to_string(key.record().spec)) + ".");
+}
+
+std::string additional_event_data(
+    const std::vector<std::pair<std::string, std::string>>& materials) {
+  if (materials.empty()) return "null";
+  json::Writer writer;
+  writer.begin_object();
+  for (const auto& [member, id] : materials) writer.key(member).string(id);
+  writer.end_object();
+  return std::string(writer.text());
+}
+
+/// Calls `check` for each key that the request names, with its use; the first error ends it.
+template <typename Check>
+Result<void> for_each_key(const Operation& operation, const Context& context, Check check) {
+  for (std::size_t i = 0; i < operation.keys.size(); ++i) {
+    const kms::Key* key = context.find_key(i);
+    if (key != nullptr) TRY(check(operation.keys[i], *key));
+  }
+  return {};
+}
+
+void log_fault(const Call& call, std::string_view operation, const Error& error) {
+  std::string line = "request " + std::string(call.request_id) + ": ";
+  line.append(operation).append(": ").append(error_row(error.code()).wire_name);
+  line.append(": ").append(error.message());
+  if (!error.detail().empty()) line.append(" (").append(error.detail()).append(")");
+  log::error(line);
+}
+
+}  // namespace
+
+Weight Dispatcher::weight(std::string_view target) {
+  const Operation* operation = find_operation(operation_name(target));
+  return operation == nullptr ? Weight::kLight : operation->weight;
+}
+
+Answer Dispatcher::handle(const Call& call) {
+  Answer answer;
+  const std::string_view name = operation_name(call.target);
+  Result<Secret> body = [&]() -> Result<Secret> {
+    if (const Operation* operation = find_operation(name)) {
+      answer.record.operation = operation->name;
+      answer.record.effect = operation->effect;
+      try {
+        auto served = serve(call, *operation, answer.record);
+        // Where an operation's page does not know KeyUnavailableException, its callers do not
+        // either; KMSInternalException stands on every page.
+        if (!served && served.error().code() == ErrorCode::kKeyUnavailable &&
+            std::ranges::count(operation->errors, ErrorCode::kKeyUnavailable) == 0) {
+          return Error(ErrorCode::kKmsInternal, served.error().message(), served.error().detail());
+        }
+        return served;
+      } catch (const std::exception& exception) {
+        return Error(ErrorCode::kKmsInternal, {}, exception.what());
+      }
+    }
+    const auto missing = std::ranges::find(missing_operations(), name, &MissingOperation::name);
+    if (missing == missing_operations().end()) return Error(ErrorCode::kUnknownOperation);
+    answer.record.operation = missing->name;
+    answer.record.effect = missing->effect;
+    return Error(ErrorCode::kUnsupportedOperation,
+                 "The operation " + std::string(missing->name) + " is not supported.");
+  }();
+
+  if (body) {
+    answer.body = std::move(*body);
+    return answer;
+  }
+  const Error& error = body.error();
+  if (error_row(error.code()).blame == Blame::kService) log_fault(call, name, error);
+  answer.status = error_row(error.code()).http_status;
+  answer.body = error_body(error);
+  answer.record.error_code = audit_error_code(error.code());
+  answer.record.error_message = error.message();
+  return answer;
+}
+
+// What a caller can see of the order: each step's error hides those of the steps after it. AWS's
+// order as far as it is known: model constraints before any look-up, look-up before usage, usage
+// before state, state before algorithm, and a dry run's verdict last.
+Result<Secret> Dispatcher::serve(const Call& call, const Operation& operation, CallRecord& record) {
+  // Parse. An empty body is an empty object.
+  std::array<std::uint8_t, 2> empty_object{'{', '}'};
+  const auto text = call.body.empty() ? std::span<std::uint8_t>(empty_object) : call.body;
+  TRY_ASSIGN(const json::Document document, json::Document::parse(text));
+
+  // Validate the shape, then what only the operation knows, then refuse what is not implemented.
+  TRY_ASSIGN(const std::unique_ptr<Request> request, operation.handler.read(document.root()));
+  record.request_parameters = request->audit_form();
+
+  // Resolve the keys, authorize, and tell whether a ciphertext is from the key that was named.
+  Context context(service_, call.requester, record);
+  TRY(resolve(operation, *request, call, context));
+  TRY(authorize(operation, *request, call, context));
+  if (context.ciphertext_ && context.ciphertext().key_id != context.key().id()) {
+    return Error(ErrorCode::kIncorrectKey,
+                 "The key ID in the request does not identify a CMK that can perform this "
+                 "operation.");
+  }
+  TRY(operation.handler.check_after_lookup(*request));
+
+  // Usage, state, algorithm.
+  TRY(for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
+    return check_usage(operation, use, key);
+  }));
+  TRY(for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
+    return kms::check_state(use.state, key);
+  }));
+  TRY(for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
+    return check_algorithm(use, key, *request);
+  }));
+
+  // Dry run, or the work.
+  const Error dry_run(ErrorCode::kDryRunOperation,
+                      "The request would have succeeded, but the DryRun option is set.");
+  const bool is_dry_run = operation.dry_run != DryRun::kNone && request->flag("DryRun");
+  if (is_dry_run && (operation.dry_run == DryRun::kBeforeHandler || ignores_ciphertext(*request))) {
+    return dry_run;
+  }
+  TRY_ASSIGN(Rendered rendered, operation.handler.run(context, *request));
+  if (is_dry_run) return dry_run;
+
+  record.additional_event_data = additional_event_data(context.materials_);
+  if (operation.effect == Effect::kWrite) {
+    record.response_elements = std::move(rendered.response_elements);
+    if (record.response_elements == "null" && operation.keys.size() != 0) {
+      // Operations that answer nothing still tell CloudTrail which key they changed.
+      json::Writer writer;
+      writer.begin_object().key("keyId").string(context.key(operation.keys.size() - 1).arn());
+      writer.end_object();
+      record.response_elements = writer.text();
+    }
+  }
+  return std::move(rendered.body);
+}
+
+Result<void> Dispatcher::resolve(const Operation& operation, const Request& request,
+                                 const Call& call, Context& context) const {
+  for (std::size_t i = 0; i < operation.keys.size(); ++i) {
+    const KeyUse& use = operation.keys[i];
+    const std::string* identifier = request.text(use.member);
+    if (use.naming == Naming::kCiphertext && !ignores_ciphertext(request)) {
+      const Bytes* blob = request.blob(kCiphertextMember);
+      context.ciphertext_ = kms::parse_ciphertext_blob(*blob);
+      if (!context.ciphertext_) return Error(ErrorCode::kInvalidCiphertext);
+      if (identifier == nullptr) {
+        context.keys_.at(i) = service_.find_key_by_id(context.scope(), context.ciphertext_->key_id);
+        if (context.keys_.at(i) == nullptr) return kms::ciphertext_access_denied();
+      }
+    }
+    if (identifier != nullptr) {
+      auto found = service_.find_key(context.scope(), *identifier, use.lookup);
+      if (!found && found.error().code() == ErrorCode::kAccessDenied) {
+        const std::string_view action = use.action.empty() ? operation.account_action : use.action;
+        return kms::foreign_resource_access_denied(call.requester.principal_arn, action);
+      }
+      if (!found) return found.error();
+      context.keys_.at(i) = std::move(*found);
+    }
+    if (const kms::Key* key = context.find_key(i)) context.note_key(*key);
+  }
+  return {};
+}
+
+Result<void> Dispatcher::authorize(const Operation& operation, const Request& request,
+                                   const Call& call, const Context& context) const {
+  const auto grant_tokens = request.list("GrantTokens");
+  if (!operation.account_action.empty()) {
+    TRY(authorizer_.authorize({.principal_arn = call.requester.principal_arn,
+                               .account = call.requester.account,
+                               .action = operation.account_action,
+                               .grant_tokens = grant_tokens}));
+  }
+  return for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
+    if (use.action.empty()) return Result<void>();
+    const auto verdict = authorizer_.authorize({.principal_arn = call.requester.principal_arn,
+                                                .account = call.requester.account,
+                                                .action = use.action,
+                                                .grant_operation = use.grant_operation,
+                                                .key = &key,
+                                                .grant_tokens = grant_tokens});
+    // Who named no key is not told which one the ciphertext is of.
+    const bool named = request.text(use.member) != nullptr;
+    if (!verdict && !named && verdict.error().code() == ErrorCode::kAccessDenied) {
+      return Result<void>(kms::ciphertext_access_denied());
+    }
+    return verdict;
+  });
+}
+
+}  // namespace keyhold::api

@@ -1,0 +1,134 @@
+// handled_by<f>: a typed handler as a row holds it. Request and response are read off its
+// signature, `Result<Response> f(Context&, const Request&)`; a handler that answers nothing is
+// `Result<void> f(…)`.
+//
+// A request struct may have, beside its shape(),
+//   Result<void> complete();              what the shape cannot say, and AWS's defaults filled in
+//   Result<void> check_after_lookup() const;   what AWS checks once it has the key
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "api/operation.h"
+
+namespace keyhold::api {
+namespace handler_detail {
+
+template <typename F>
+struct Signature;
+template <typename Out, typename In>
+struct Signature<Result<Out> (*)(Context&, const In&)> {
+  using Request = In;
+  using Response = Out;
+};
+
+/// The value of type Wanted (or optional of it) in the member of that name.
+template <typename Wanted, typename T>
+const Wanted* find_member(const T& from, std::string_view name) {
+  const Wanted* found = nullptr;
+  std::apply(
+      [&](const auto&... member) {
+        const auto look = [&](const auto& one) {
+          const auto& value = from.*one.pointer;
+          using Value = std::remove_cvref_t<decltype(value)>;
+          if (one.name != name) return;
+          if constexpr (std::is_same_v<Value, Wanted>) found = &value;
+          if constexpr (std::is_same_v<Value, std::optional<Wanted>>) {
+            if (value) found = &*value;
+          }
+        };
+        (look(member), ...);
+      },
+      T::shape());
+  return found;
+}
+
+template <typename T>
+class TypedRequest final : public Request {
+ public:
+  explicit TypedRequest(T value) : value_(std::move(value)) {}
+
+  const T& value() const { return value_; }
+
+  const std::string* text(std::string_view member) const override {
+    return find_member<std::string>(value_, member);
+  }
+  const Bytes* blob(std::string_view member) const override {
+    return find_member<Bytes>(value_, member);
+  }
+  bool flag(std::string_view member) const override {
+    const bool* found = find_member<bool>(value_, member);
+    return found != nullptr && *found;
+  }
+  std::span<const std::string> list(std::string_view member) const override {
+    const auto* found = find_member<std::vector<std::string>>(value_, member);
+    return found == nullptr ? std::span<const std::string>() : *found;
+  }
+  std::string audit_form() const override { return api::audit_form(value_); }
+
+ private:
+  T value_;
+};
+
+template <typename T>
+Result<std::unique_ptr<Request>> read(json::Value body) {
+  TRY_ASSIGN(T value, read_shape<T>(body));
+  if constexpr (requires { value.complete(); }) TRY(value.complete());
+  TRY(check_refusals(value));
+  return std::unique_ptr<Request>(std::make_unique<TypedRequest<T>>(std::move(value)));
+}
+
+template <typename T>
+const T& typed(const Request& request) {
+  return static_cast<const TypedRequest<T>&>(request).value();
+}
+
+template <typename T>
+Result<void> check_after_lookup([[maybe_unused]] const Request& request) {
+  if constexpr (requires(const T& value) { value.check_after_lookup(); }) {
+    return typed<T>(request).check_after_lookup();
+  }
+  return {};
+}
+
+template <auto kHandle>
+Result<Rendered> run(Context& context, const Request& request) {
+  using Types = Signature<decltype(kHandle)>;
+  const auto& in = typed<typename Types::Request>(request);
+  if constexpr (std::is_void_v<typename Types::Response>) {
+    TRY(kHandle(context, in));
+    return Rendered{{}, "null"};
+  } else {
+    static_assert(in_wire_order<typename Types::Response>());
+    TRY_ASSIGN(const auto out, kHandle(context, in));
+    json::Writer writer;
+    write_shape(writer, out);
+    return Rendered{writer.take_secret(), audit_form(out)};
+  }
+}
+
+template <typename T>
+Description describe_or_nothing() {
+  if constexpr (std::is_void_v<T>) {
+    return {};
+  } else {
+    return describe<T>();
+  }
+}
+
+}  // namespace handler_detail
+
+template <auto kHandle>
+inline constexpr Handler handled_by = {
+    .read = handler_detail::read<typename handler_detail::Signature<decltype(kHandle)>::Request>,
+    .check_after_lookup = handler_detail::check_after_lookup<
+        typename handler_detail::Signature<decltype(kHandle)>::Request>,
+    .run = handler_detail::run<kHandle>,
+    .request_shape = api::describe<typename handler_detail::Signature<decltype(kHandle)>::Request>,
+    .response_shape = handler_detail::describe_or_nothing<
+        typename handler_detail::Signature<decltype(kHandle)>::Response>,
+};
+
+}  // namespace keyhold::api

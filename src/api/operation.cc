@@ -1,0 +1,58 @@
+#include "api/operation.h"
+
+#include <algorithm>
+
+namespace keyhold::api {
+namespace {
+
+constexpr auto kOperations = std::to_array<const Operation*>({
+#define KEYHOLD_OPERATION(name) &rows::k##name,
+#include "api/operations.def"
+#undef KEYHOLD_OPERATION
+});
+
+constexpr auto kMissing = std::to_array<MissingOperation>({
+    {"ConnectCustomKeyStore", Effect::kWrite},
+    {"CreateCustomKeyStore", Effect::kWrite},
+    {"CreateGrant", Effect::kWrite},
+    {"DeleteCustomKeyStore", Effect::kWrite},
+    {"DeleteImportedKeyMaterial", Effect::kWrite},
+    {"DeriveSharedSecret", Effect::kRead},
+    {"DisconnectCustomKeyStore", Effect::kWrite},
+    {"GenerateDataKeyPair", Effect::kRead},
+    {"GenerateDataKeyPairWithoutPlaintext", Effect::kRead},
+    {"GenerateMac", Effect::kRead},
+    {"GetKeyLastUsage", Effect::kRead},
+    {"GetKeyPolicy", Effect::kRead},
+    {"GetParametersForImport", Effect::kRead},
+    {"GetPublicKey", Effect::kRead},
+    {"ImportKeyMaterial", Effect::kWrite},
+    {"ListGrants", Effect::kRead},
+    {"ListKeyPolicies", Effect::kRead},
+    {"ListResourceTags", Effect::kRead},
+    {"ListRetirableGrants", Effect::kRead},
+    {"PutKeyPolicy", Effect::kWrite},
+    {"ReplicateKey", Effect::kWrite},
+    {"RetireGrant", Effect::kWrite},
+    {"RevokeGrant", Effect::kWrite},
+    {"Sign", Effect::kRead},
+    {"TagResource", Effect::kWrite},
+    {"UntagResource", Effect::kWrite},
+    {"UpdateCustomKeyStore", Effect::kWrite},
+    {"UpdatePrimaryRegion", Effect::kWrite},
+    {"Verify", Effect::kRead},
+    {"VerifyMac", Effect::kRead},
+});
+
+}  // namespace
+
+std::span<const Operation* const> operations() { return kOperations; }
+
+const Operation* find_operation(std::string_view name) {
+  const auto at = std::ranges::find(kOperations, name, &Operation::name);
+  return at == kOperations.end() ? nullptr : *at;
+}
+
+std::span<const MissingOperation> missing_operations() { return kMissing; }
+
+}  // namespace keyhold::api

@@ -1,0 +1,134 @@
+// Operations as rows: everything about one that is not its work.
+//
+// An operation is one file in operations/ that defines its row, and one line in operations.def that
+// lists it. A listed row without a file does not link; a file without a line does not compile.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "api/call.h"
+#include "api/context.h"
+#include "api/shape.h"
+#include "base/error.h"
+#include "kms/key_state.h"
+
+namespace keyhold::api {
+
+/// A request of some operation, read, validated and completed; what the pipeline needs of it, by
+/// the name of the member. A member that is absent, or not of the kind asked for, is nothing.
+class Request {
+ public:
+  virtual ~Request() = default;
+  virtual const std::string* text(std::string_view member) const = 0;
+  virtual const Bytes* blob(std::string_view member) const = 0;
+  virtual bool flag(std::string_view member) const = 0;
+  virtual std::span<const std::string> list(std::string_view member) const = 0;
+  virtual std::string audit_form() const = 0;
+};
+
+/// What a handler made.
+struct Rendered {
+  Secret body;
+  std::string response_elements;  ///< as the audit event shows them
+};
+
+/// A handler without its types; see handled_by in handler.h.
+struct Handler {
+  Result<std::unique_ptr<Request>> (*read)(json::Value body);
+  /// What AWS checks once it has the key, and before usage and state.
+  Result<void> (*check_after_lookup)(const Request& request);
+  Result<Rendered> (*run)(Context& context, const Request& request);
+  Description (*request_shape)();
+  Description (*response_shape)();
+};
+
+/// How a request says which key it means.
+enum class Naming : std::uint8_t {
+  kMember,          ///< in a member that it must have
+  kOptionalMember,  ///< in a member that it may leave out, and then there is no key
+  kCiphertext,      ///< in its CiphertextBlob; the member, if there, must name the same
+};
+
+/// A key that an operation works on, and what is asked of it.
+struct KeyUse {
+  std::string_view member;
+  kms::KeyLookup lookup = kms::KeyLookup::kIdOrArn;
+  Naming naming = Naming::kMember;
+  std::string_view action = {};           ///< asked of policies; empty: nothing is asked
+  std::string_view grant_operation = {};  ///< the word by which a grant allows it; empty: none does
+  std::optional<KeyUsage> usage = {};
+  kms::StateRule state = kms::StateRule::kAnyState;
+  std::string_view algorithm_member = {};  ///< of the request: the encryption algorithm it wants
+};
+
+enum class DryRun : std::uint8_t {
+  kNone,
+  kBeforeHandler,  ///< all checks are made, the work is not
+  kAfterHandler,   ///< the work tells whether the call would succeed, and its result is dropped
+};
+
+/// Whether a call may run on the thread that read it: light ones touch no store and wait for
+/// nothing but, briefly, a token.
+enum class Weight : std::uint8_t { kLight, kHeavy };
+
+/// A constexpr list of at most kCapacity elements, so that rows need no arrays beside them.
+template <typename T, std::size_t kCapacity>
+class ShortList {
+ public:
+  constexpr ShortList() = default;
+  // NOLINTNEXTLINE(google-explicit-constructor): rows list elements in braces.
+  constexpr ShortList(std::initializer_list<T> elements) {
+    for (const T& element : elements) elements_.at(size_++) = element;
+  }
+  constexpr const T* begin() const { return elements_.data(); }
+  constexpr const T* end() const { return elements_.data() + size_; }
+  constexpr std::size_t size() const { return size_; }
+  constexpr const T& operator[](std::size_t index) const { return elements_.at(index); }
+
+ private:
+  std::array<T, kCapacity> elements_{};
+  std::size_t size_ = 0;
+};
+
+struct Operation {
+  std::string_view name;
+  /// Asked of policies with resource `*` (or the alias named), where the operation has no key of
+  /// which it would be asked.
+  std::string_view account_action = {};
+  ShortList<KeyUse, 2> keys = {};
+  DryRun dry_run = DryRun::kNone;
+  Effect effect = Effect::kRead;
+  Weight weight = Weight::kLight;
+  /// As the API model lists them, as far as Keyhold knows them. Errors that any call can meet
+  /// (ValidationException, AccessDeniedException, …) are not among them.
+  ShortList<ErrorCode, 16> errors = {};
+  Handler handler;
+};
+
+namespace rows {
+#define KEYHOLD_OPERATION(name) extern const Operation k##name;
+#include "api/operations.def"
+#undef KEYHOLD_OPERATION
+}  // namespace rows
+
+/// All rows, in the order of operations.def.
+std::span<const Operation* const> operations();
+
+/// The operation of that exact name; null if it is not implemented.
+const Operation* find_operation(std::string_view name);
+
+/// An operation of AWS KMS that Keyhold does not have: it is answered as such, by name.
+struct MissingOperation {
+  std::string_view name;
+  Effect effect;
+};
+std::span<const MissingOperation> missing_operations();
+
+}  // namespace keyhold::api

@@ -1,0 +1,156 @@
+//= https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html
+#include <algorithm>
+#include <array>
+
+#include "api/handler.h"
+#include "api/key_metadata.h"
+#include "api/members.h"
+
+namespace keyhold::api {
+namespace {
+
+/// Which usages a spec allows, in AWS's words (developer guide, "Key spec reference").
+struct SpecUsages {
+  std::string_view spec_prefix;
+  std::array<std::string_view, 3> usages;
+};
+constexpr auto kSpecUsages = std::to_array<SpecUsages>({
+    {"SYMMETRIC_DEFAULT", {"ENCRYPT_DECRYPT"}},
+    {"RSA_", {"ENCRYPT_DECRYPT", "SIGN_VERIFY"}},
+    {"ECC_NIST_P", {"SIGN_VERIFY", "KEY_AGREEMENT"}},
+    {"ECC_", {"SIGN_VERIFY"}},
+    {"HMAC_", {"GENERATE_VERIFY_MAC"}},
+    {"ML_DSA_", {"SIGN_VERIFY"}},
+    {"SM2", {"ENCRYPT_DECRYPT", "SIGN_VERIFY", "KEY_AGREEMENT"}},
+});
+
+bool is_compatible(std::string_view spec, std::string_view usage) {
+  const auto row = std::ranges::find_if(
+      kSpecUsages, [&](const SpecUsages& one) { return spec.starts_with(one.spec_prefix); });
+  return row != kSpecUsages.end() && std::ranges::count(row->usages, usage) != 0;
+}
+
+struct Tag {
+  std::string tag_key;
+  std::string tag_value;
+
+  static constexpr auto shape() {
+    return members(required("TagKey", &Tag::tag_key, Rule{.min = 1, .max = 128}),
+                   required("TagValue", &Tag::tag_value, Rule{.min = 0, .max = 256}));
+  }
+};
+
+struct Request {
+  std::optional<std::string> policy;
+  std::optional<std::string> description;
+  std::optional<std::string> key_usage;
+  std::optional<std::string> customer_master_key_spec;
+  std::optional<std::string> key_spec;
+  std::optional<std::string> origin;
+  std::optional<std::string> custom_key_store_id;
+  std::optional<bool> bypass_policy_lockout_safety_check;
+  std::vector<Tag> tags;
+  std::optional<bool> multi_region;
+  std::optional<std::string> xks_key_id;
+
+  static constexpr auto shape() {
+    return members(
+        optional("Policy", &Request::policy,
+                 Rule{.min = 1, .max = 131072, .pattern = Pattern::kPolicy}.refused(
+                     "The parameter Policy is not supported.")),
+        optional("Description", &Request::description, kDescription.in_audit()),
+        optional("KeyUsage", &Request::key_usage, kKeyUsage.in_audit()),
+        optional("CustomerMasterKeySpec", &Request::customer_master_key_spec,
+                 kCustomerMasterKeySpec.in_audit()),
+        optional("KeySpec", &Request::key_spec, kKeySpec.in_audit()),
+        optional("Origin", &Request::origin, kOrigin.in_audit()),
+        optional("CustomKeyStoreId", &Request::custom_key_store_id,
+                 kCustomKeyStoreId.in_audit().refused(kCustomKeyStoresRefusal)),
+        optional("BypassPolicyLockoutSafetyCheck", &Request::bypass_policy_lockout_safety_check,
+                 Rule{}.in_audit().refused(
+                     "The parameter BypassPolicyLockoutSafetyCheck is not supported.")),
+        optional("Tags", &Request::tags,
+                 Rule{}.in_audit().refused("The parameter Tags is not supported.")),
+        optional("MultiRegion", &Request::multi_region,
+                 Rule{}.in_audit().refused("Multi-Region keys are not supported.")),
+        optional("XksKeyId", &Request::xks_key_id,
+                 Rule{.min = 1, .max = 128, .pattern = Pattern::kXksKeyId}.in_audit().refused(
+                     "External key stores are not supported.")));
+  }
+
+  Result<void> complete() {
+    if (key_spec && customer_master_key_spec) {
+      return Error(ErrorCode::kValidation,
+                   "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. "
+                   "CustomerMasterKeySpec is deprecated.");
+    }
+    if (!key_spec) key_spec = customer_master_key_spec.value_or(std::string(kSymmetricDefault));
+    if (!key_usage && *key_spec != kSymmetricDefault) {
+      return Error(ErrorCode::kValidation,
+                   "You must specify a KeyUsage value for all KMS keys except for symmetric "
+                   "encryption keys.");
+    }
+    if (!key_usage) key_usage = "ENCRYPT_DECRYPT";
+    if (!is_compatible(*key_spec, *key_usage)) {
+      return Error(ErrorCode::kValidation,
+                   "KeyUsage " + *key_usage + " is not compatible with KeySpec " + *key_spec);
+    }
+    // The audit event shows the defaults as if they had been sent.
+    customer_master_key_spec = key_spec;
+    if (!origin) origin = "AWS_KMS";
+    if (!description) description = "";
+    if (!multi_region) multi_region = false;
+    if (!bypass_policy_lockout_safety_check) bypass_policy_lockout_safety_check = false;
+    return {};
+  }
+};
+
+struct Response {
+  KeyMetadata key_metadata;
+
+  static constexpr auto shape() {
+    return members(optional("KeyMetadata", &Response::key_metadata, Rule{}.in_audit()));
+  }
+};
+
+Result<kms::NewKey> wanted_key(const Request& in, std::string_view region) {
+  if (*in.key_spec == "SM2" && !region.starts_with("cn-")) {
+    return Error(ErrorCode::kUnsupportedOperation, "KeySpec SM2 is not supported in this Region");
+  }
+  const auto spec = parse_word<KeySpec>(*in.key_spec);
+  if (!spec) {
+    return Error(ErrorCode::kUnsupportedOperation,
+                 "KeySpec " + *in.key_spec + " is not supported.");
+  }
+  const auto origin = parse_word<KeyOrigin>(*in.origin);
+  if (!origin) {
+    return Error(ErrorCode::kUnsupportedOperation, "Origin " + *in.origin + " is not supported.");
+  }
+  // A usage that goes with a supported spec is a supported one.
+  return kms::NewKey{.description = *in.description,
+                     .spec = *spec,
+                     .usage = parse_word<KeyUsage>(*in.key_usage).value(),
+                     .origin = *origin};
+}
+
+Result<Response> create_key(Context& context, const Request& in) {
+  TRY_ASSIGN(const kms::NewKey wanted, wanted_key(in, context.scope().region));
+  TRY_ASSIGN(const kms::KeyPtr key, context.service().create_key(context.scope(), wanted));
+  context.note_key(*key);
+  return Response{key_metadata(*key)};
+}
+
+}  // namespace
+
+constinit const Operation rows::kCreateKey = {
+    .name = "CreateKey",
+    .account_action = "kms:CreateKey",
+    .effect = Effect::kWrite,
+    .weight = Weight::kHeavy,
+    .errors = {ErrorCode::kDependencyTimeout, ErrorCode::kInvalidArn,
+               ErrorCode::kUnsupportedOperation, ErrorCode::kKmsInternal, ErrorCode::kLimitExceeded,
+               ErrorCode::kCustomKeyStoreNotFound},
+    .handler = handled_by<create_key>,
+};
+
+}  // namespace keyhold::api
