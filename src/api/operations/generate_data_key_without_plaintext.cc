@@ -40,7 +40,7 @@ struct Response {
 
 Result<Response> generate_data_key_without_plaintext(Context& context, const Request& in) {
   TRY_ASSIGN(DataKey made,
-             generate_data_key(context, in.key_spec, in.number_of_bytes, in.encryption_context));
+             make_data_key(context, in.key_spec, in.number_of_bytes, in.encryption_context));
   return Response{.ciphertext_blob = std::move(made.encrypted.blob),
                   .key_id = context.key().arn(),
                   .key_material_id = std::move(made.encrypted.material_id)};
