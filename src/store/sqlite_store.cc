@@ -87,7 +87,7 @@ Error opening_refusal(const std::string& path, const SqliteFailure& failure) {
 /// The schema of the database; 0 if it has none yet.
 SqliteStatus read_schema_version(const SqliteDatabase& database, std::int64_t& version) {
   std::string answer;
-  const auto failed =
+  auto failed =
       database.query("SELECT CAST(COALESCE(MAX(version), 0) AS TEXT) FROM schema_version", answer);
   version = answer.empty() ? 0 : std::strtoll(answer.c_str(), nullptr, 10);
   return failed;
