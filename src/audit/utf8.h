@@ -1,0 +1,12 @@
+// Text of a client's making, fit for a JSON string.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace keyhold::audit {
+
+/// The text if it is UTF-8; otherwise with `?` for each of its bytes that are not ASCII.
+std::string valid_utf8(std::string_view text);
+
+}  // namespace keyhold::audit

@@ -1,0 +1,102 @@
+// A file of JSON lines that many threads append to and one thread makes durable.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+
+namespace keyhold::audit {
+
+enum class Durability : std::uint8_t {
+  kBeforeReturn,  ///< append() returns when the line is on the disk
+  kLater,         ///< append() returns at once; the line is on the disk soon after
+};
+
+/// Group commit: lines that arrive while a group is written and synced form the next group, so one
+/// fdatasync(2) serves all threads that wait. Lines reach the file in the order of the appends.
+///
+/// When the disk does not take a group, the file is cut back to its last durable line, the waiting
+/// callers get an error and may be sure that their lines are not in the file, and the kLater lines
+/// stay queued for the next try: at the next kBeforeReturn line, or after Options::retry_after.
+/// Should the disk fail the cutting too, a line whose caller got an error may stay in the file.
+class Writer {
+ public:
+  struct Options {
+    /// Made with mode 0700 if it is absent, as are its parents.
+    std::filesystem::path directory;
+    /// Made with mode 0600; an existing file gets that mode.
+    std::string file_name = "audit.jsonl";
+    /// Bound of the bytes queued and being written; append() fails beyond it.
+    std::size_t max_queued_bytes = std::size_t{64} << 20;
+    /// How long a kLater line waits for company before it is written.
+    std::chrono::milliseconds later_within{50};
+    std::chrono::milliseconds retry_after{1000};
+  };
+
+  /// Opens the file to append to it. A line that a crash left without its end is cut off.
+  /// kKmsInternal with a sentence for the operator if the folder or file cannot be had, or if
+  /// another writer has the file.
+  static Result<std::unique_ptr<Writer>> open(Options options);
+
+  ~Writer();  ///< as close(), with the outcome in the log alone
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  /// Hands in one line, without a line end in it (that would be a bug: std::invalid_argument).
+  /// kKmsInternal if it could not be made durable, if the queue is full, or after close().
+  Result<void> append(std::string line, Durability durability);
+
+  /// Writes what is queued and ends the writer. kKmsInternal if lines were lost. Again: the same
+  /// outcome.
+  Result<void> close();
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  struct Line {
+    std::string text;
+    Durability durability;
+  };
+  enum class Outcome : std::uint8_t { kPending, kDurable, kFailed };
+  enum class LastTry : std::uint8_t { kNo, kYes };
+  /// Lines that are written and synced together, and what came of it. Under mutex_.
+  struct Group {
+    std::vector<Line> lines;
+    Outcome outcome = Outcome::kPending;
+    std::condition_variable decided;
+  };
+  class File;
+
+  Writer(Options options, std::filesystem::path path, std::unique_ptr<File> file);
+  void flush_groups();
+  // Both under mutex_.
+  bool must_write() const;
+  void settle(Group& group, Outcome outcome, LastTry last);
+
+  const Options options_;
+  const std::filesystem::path path_;
+  const std::unique_ptr<File> file_;  ///< the flusher's alone while it runs
+
+  std::mutex mutex_;
+  std::condition_variable wake_;  ///< for the flusher
+  std::shared_ptr<Group> next_;
+  std::size_t queued_bytes_ = 0;  ///< of the next group and of the one being written
+  bool urgent_ = false;           ///< somebody waits for the next group
+  bool closing_ = false;
+  bool failing_ = false;        ///< the last group could not be written
+  std::size_t lost_lines_ = 0;  ///< kLater lines given up by close()
+
+  std::mutex close_mutex_;  ///< taken before mutex_
+  std::thread flusher_;
+};
+
+}  // namespace keyhold::audit
