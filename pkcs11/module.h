@@ -16,7 +16,7 @@ struct ModuleOptions {
   std::string path;  ///< of the shared object; a name without '/' is looked up by p11-kit
   /// Text for C_Initialize's pReserved (NSS softokn cannot start without). The module is then
   /// initialised directly with CKF_OS_LOCKING_OK, and shared with no other user of p11-kit.
-  std::optional<std::string> init_reserved;
+  std::optional<std::string> init_reserved = {};
 };
 
 struct ModuleInfo {

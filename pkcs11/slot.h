@@ -47,10 +47,10 @@ Result<TokenList> list_tokens(const Module& module);
 
 /// Which token is meant: everything given must be equal.
 struct TokenSelector {
-  std::optional<std::string> label;
-  std::optional<std::string> serial;
-  std::optional<std::string> manufacturer;
-  std::optional<std::string> model;
+  std::optional<std::string> label = {};
+  std::optional<std::string> serial = {};
+  std::optional<std::string> manufacturer = {};
+  std::optional<std::string> model = {};
 
   static TokenSelector from(const TokenUri& uri);
 };
