@@ -215,11 +215,16 @@ class MainJob(ServiceCase):
             f"Alias arn:aws:kms:us-east-1:{ACCOUNT}:{name} is not found.")
 
     def test_what_is_not_implemented_is_refused_by_name_and_never_ignored(self):
-        for members in ({"Tags": [{"TagKey": "a", "TagValue": "b"}]}, {"Policy": "{}"},
-                        {"BypassPolicyLockoutSafetyCheck": True}, {"MultiRegion": True},
-                        {"CustomKeyStoreId": "cks-1234"}):
-            text = self.refused("UnsupportedOperationException", "CreateKey", **members)
-            self.assertIn(next(iter(members)), text)
+        for members, name in (({"Tags": [{"TagKey": "a", "TagValue": "b"}]}, "Tags"),
+                              ({"Policy": "{}"}, "Policy"), ({"MultiRegion": True}, "Multi-Region"),
+                              ({"BypassPolicyLockoutSafetyCheck": True},
+                               "BypassPolicyLockoutSafetyCheck"),
+                              ({"CustomKeyStoreId": "cks-1234"}, "Custom key stores"),
+                              ({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}, "RSA_2048"),
+                              ({"Origin": "EXTERNAL"}, "EXTERNAL")):
+            self.assertIn(name, self.refused("UnsupportedOperationException", "CreateKey", **members))
+        # What asks for nothing is no reason to refuse: clients send it as a default.
+        self.new_key(MultiRegion=False, BypassPolicyLockoutSafetyCheck=False, Tags=[])
         text = self.refused("UnsupportedOperationException", "PutKeyPolicy", KeyId=UNKNOWN_KEY,
                             Policy="{}")
         self.assertIn("PutKeyPolicy", text)
