@@ -36,7 +36,9 @@ Result<SecretBytes> decrypt(Session& session, const Mechanism& mechanism, Object
 Result<Bytes> sign(Session& session, const Mechanism& mechanism, ObjectHandle key, ByteView data);
 
 enum class Verdict : std::uint8_t { kValid, kInvalid };
-/// kInvalid for a signature of wrong value or wrong length.
+/// kInvalid where the token says that the signature is wrong in value or length. To a wrong length
+/// some (NSS) answer CKR_DATA_LEN_RANGE instead, which can as well mean the data and so stays an
+/// error: check the length of a signature first.
 Result<Verdict> verify(Session& session, const Mechanism& mechanism, ObjectHandle key,
                        ByteView data, ByteView signature);
 
