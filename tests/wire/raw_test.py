@@ -993,6 +993,8 @@ class Regions(ServiceCase):
 
 class AuditTrail(ServiceCase):
     def events(self):
+        """The audit trail, which is whole once the service has stopped."""
+        self.restart()
         events = []
         for name in sorted(glob.glob(self.service.data + "/audit/*")):
             with open(name, encoding="utf-8") as lines:
@@ -1006,7 +1008,8 @@ class AuditTrail(ServiceCase):
             self.kms.call("DescribeKey", KeyId=UNKNOWN_KEY)
         (rotation,) = self.rotations(key["KeyId"])
 
-        mine = [event for event in self.events()
+        events = self.events()
+        mine = [event for event in events
                 if any(resource.get("ARN") == key["Arn"]
                        for resource in event.get("resources") or () if isinstance(resource, dict))]
         calls = [event["eventName"] for event in mine if event.get("eventType") == "AwsApiCall"]
@@ -1017,7 +1020,7 @@ class AuditTrail(ServiceCase):
         self.assertEqual((details["rotationType"], details["keyOrigin"]), ("ON_DEMAND", "AWS_KMS"))
         self.assertEqual(details["previousKeyMaterialId"], key["CurrentKeyMaterialId"])
         self.assertEqual(details["currentKeyMaterialId"], rotation["KeyMaterialId"])
-        failed = [event for event in self.events() if event.get("eventName") == "DescribeKey"
+        failed = [event for event in events if event.get("eventName") == "DescribeKey"
                   and event.get("errorCode") == "NotFoundException"]
         self.assertEqual(len(failed), 1)
 
