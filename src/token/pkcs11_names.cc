@@ -10,12 +10,19 @@ namespace keyhold::token {
 
 std::optional<unsigned long> return_code_of_name(const std::string& name) {
   constexpr std::string_view kHexadecimal = "0x";
-  if (!name.starts_with(kHexadecimal)) return pkcs11::rv_of_name(name);
   unsigned long value = 0;
-  const char* end = name.data() + name.size();
-  const auto [stopped, error] = std::from_chars(name.data() + kHexadecimal.size(), end, value, 16);
-  // CKR_OK among the codes of bad ciphertexts would turn every success into a failure.
-  if (error != std::errc() || stopped != end || value == CKR_OK) return std::nullopt;
+  if (name.starts_with(kHexadecimal)) {
+    const char* end = name.data() + name.size();
+    const auto [stopped, error] =
+        std::from_chars(name.data() + kHexadecimal.size(), end, value, 16);
+    if (error != std::errc() || stopped != end) return std::nullopt;
+  } else {
+    const auto found = pkcs11::rv_of_name(name);
+    if (!found) return std::nullopt;
+    value = *found;
+  }
+  // Success is no error code.
+  if (value == CKR_OK) return std::nullopt;
   return value;
 }
 

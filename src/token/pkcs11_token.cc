@@ -66,21 +66,21 @@ class Pkcs11Token::Impl {
         folders_(profile.sync_folders, TokenObjectCopy::kNone),
         materials_(profile.material_cache),
         message_keys_(profile.message_key_cache),
-        gate_(profile.calls_at_once) {}
+        gate_(profile.calls_at_once),
+        recovery_(gate_, profile_, random_,
+                  {[this] { return restart(); }, [this] { return !link_->pin_refused(); },
+                   [this] { tick(); }}) {}
 
   ~Impl() {
     // Nothing may use the token from here on: first its thread ends, then the keys are let go.
-    recovery_.reset();
+    recovery_.stop();
     forget_keys();
   }
 
   Result<void> start() {
     TRY(index_objects());
     TRY(make_health_key());
-    recovery_ = std::make_unique<Recovery>(
-        gate_, profile_, random_,
-        Recovery::Actions{[this] { return restart(); }, [this] { return !link_->pin_refused(); },
-                          [this] { tick(); }});
+    recovery_.start();
     return {};
   }
 
@@ -106,7 +106,7 @@ class Pkcs11Token::Impl {
 
   Usage usage() {
     return {link_->objects().made(), link_->objects().living(), message_keys_.size(),
-            recovery_->done()};
+            recovery_.done()};
   }
 
   Restart restart_due() const {
@@ -130,7 +130,7 @@ class Pkcs11Token::Impl {
     std::uint64_t recoveries;
   };
   Result<Inside> enter() {
-    const std::uint64_t recoveries = recovery_->done();
+    const std::uint64_t recoveries = recovery_.done();
     TRY_ASSIGN(CallGate::Call call, gate_.enter(profile_.call_timeout));
     return Inside{std::move(call), recoveries};
   }
@@ -143,7 +143,7 @@ class Pkcs11Token::Impl {
   // Errors.
   Error fail(const Inside& inside, const pkcs11::Error& error, std::string_view what);
   Error lost(const Inside& inside, std::string_view what) {
-    recovery_->report(inside.recoveries, what);
+    recovery_.report(inside.recoveries, what);
     return unavailable(what);
   }
   Error missing(const Inside& inside, const ObjectName& name, bool was_there);
@@ -195,7 +195,7 @@ class Pkcs11Token::Impl {
   Bytes health_answer_;
   std::atomic<bool> restart_said_{false};
   CallGate gate_;
-  std::unique_ptr<Recovery> recovery_;
+  Recovery recovery_;
 };
 
 // ---------------------------------------------------------------------------------------- errors
@@ -203,7 +203,13 @@ class Pkcs11Token::Impl {
 Error Pkcs11Token::Impl::fail(const Inside& inside, const pkcs11::Error& error,
                               std::string_view what) {
   Error answer = to_error(error, what);
-  if (error.pin_refused()) recovery_->report(inside.recoveries, error.text());
+  if (error.pin_refused()) recovery_.report(inside.recoveries, error.text());
+  if (lost_before_effect(error)) {
+    // A fresh session fared no better, or the call may not be repeated.
+    const auto seen = link_->look();
+    if (!seen) recovery_.report(inside.recoveries, seen.error().text());
+    return answer;
+  }
   if (!error.token_gone()) return answer;
   // The one code that tokens also answer to trouble of a single object or a full disk: what the
   // token says of itself decides.
@@ -212,7 +218,7 @@ Error Pkcs11Token::Impl::fail(const Inside& inside, const pkcs11::Error& error,
     const auto healthy = seen ? health() : pkcs11::Result<Proof>(seen.error());
     if (healthy && *healthy == Proof::kHolds) return internal(answer.detail());
   }
-  recovery_->report(inside.recoveries, answer.detail());
+  recovery_.report(inside.recoveries, answer.detail());
   return unavailable(answer.detail());
 }
 

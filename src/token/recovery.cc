@@ -24,19 +24,21 @@ std::chrono::milliseconds jittered(std::chrono::milliseconds time, Random& rando
 }  // namespace
 
 Recovery::Recovery(CallGate& gate, const Profile& profile, Random& random, Actions actions)
-    : gate_(gate),
-      profile_(profile),
-      random_(random),
-      actions_(std::move(actions)),
-      thread_([this] { run(); }) {}
+    : gate_(gate), profile_(profile), random_(random), actions_(std::move(actions)) {}
 
-Recovery::~Recovery() {
+Recovery::~Recovery() { stop(); }
+
+void Recovery::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Recovery::stop() {
   {
     std::lock_guard lock(mutex_);
     ending_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Recovery::report(std::uint64_t recoveries, std::string_view what) {

@@ -36,6 +36,11 @@ class Recovery {
   Recovery(const Recovery&) = delete;
   Recovery& operator=(const Recovery&) = delete;
 
+  /// Starts the thread. Apart from the constructor, so that `tick` finds its Recovery in place.
+  void start();
+  /// Ends it, once no restart is running; nothing is recovered from then on.
+  void stop();
+
   /// The token is gone, says an answer seen while `recoveries` were done(); old news are ignored.
   void report(std::uint64_t recoveries, std::string_view what);
 

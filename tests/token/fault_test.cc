@@ -1,0 +1,455 @@
+// What Keyhold makes of a token that fails: SoftHSM behind the fault module.
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "token_fixture.h"
+
+namespace keyhold::token::test {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::steady_clock;
+
+/// The fault module reads its environment once, so script and trace are the process's.
+class FaultFiles {
+ public:
+  static FaultFiles& of_process() {
+    static FaultFiles files;
+    return files;
+  }
+
+  void set_script(std::string_view text) {
+    std::ofstream(draft_, std::ios::trunc) << text;
+    fs::rename(draft_, script_);
+  }
+  void forget_calls() { std::ofstream(trace_, std::ios::trunc).close(); }
+  int calls(std::string_view function) const {
+    std::ifstream file(trace_);
+    std::string line;
+    int count = 0;
+    while (std::getline(file, line)) count += line.starts_with(std::string(function) + " ");
+    return count;
+  }
+
+ private:
+  FaultFiles() {
+    ::setenv("KEYHOLD_FAULT_MODULE", kSoftHsm, 1);
+    ::setenv("KEYHOLD_FAULT_SCRIPT", script_.c_str(), 1);
+    ::setenv("KEYHOLD_FAULT_TRACE", trace_.c_str(), 1);
+    set_script("");
+    forget_calls();
+  }
+
+  const TemporaryFolder folder_;
+  const fs::path script_ = folder_.path() / "script";
+  const fs::path draft_ = folder_.path() / "script.draft";
+  const fs::path trace_ = folder_.path() / "trace";
+};
+
+class FaultTest : public TokenTest {
+ protected:
+  void SetUp() override {
+    files_.set_script("");
+    TokenTest::SetUp();
+    open(kFast);
+    material_ = generate();
+    auto key = token_->encryption_key(material_);
+    ASSERT_TRUE(key) << why(key);
+    key_ = *key;
+    auto ciphertext = encrypt();
+    ASSERT_TRUE(ciphertext) << why(ciphertext);
+    ciphertext_ = *ciphertext;
+    files_.forget_calls();
+  }
+  void TearDown() override {
+    files_.set_script("");
+    TokenTest::TearDown();
+  }
+  std::string module_path() const override { return KEYHOLD_FAULT_PATH; }
+
+  Result<Bytes> encrypt() {
+    return token_->encrypt(*key_, iv_, as_bytes("aad"), as_bytes("plaintext"));
+  }
+  Result<Secret> decrypt(ByteView ciphertext) {
+    return token_->decrypt(*key_, iv_, as_bytes("aad"), ciphertext);
+  }
+  Bytes damaged() const {
+    Bytes copy = ciphertext_;
+    copy[0] ^= 1;
+    return copy;
+  }
+  bool healthy_within(std::chrono::milliseconds patience) {
+    const auto deadline = steady_clock::now() + patience;
+    while (steady_clock::now() < deadline) {
+      if (token_->check()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+  void expect_whole() {
+    EXPECT_TRUE(healthy_within(std::chrono::seconds(20)));
+    const auto opened = decrypt(ciphertext_);
+    ASSERT_TRUE(opened) << why(opened);
+    EXPECT_EQ(opened->text(), "plaintext");
+    EXPECT_TRUE(token_->check_material(material_));
+    const auto key = token_->decryption_key(material_, key_->salt(), key_->header_tag());
+    ASSERT_TRUE(key) << why(key);
+    EXPECT_EQ(token_->decrypt(**key, iv_, as_bytes("aad"), ciphertext_)->text(), "plaintext");
+  }
+
+  const std::vector<std::string> kFast = {"recovery.backoff_first=5ms",
+                                          "recovery.backoff_last=20ms"};
+  FaultFiles& files_ = FaultFiles::of_process();
+  Material material_;
+  MessageKeyPtr key_;
+  const std::array<std::uint8_t, 12> iv_{1, 2, 3};
+  Bytes ciphertext_;
+};
+
+// ------------------------------------------------------------------------------------------ PINs
+
+TEST_F(FaultTest, TheTokenIsLoggedInToOnceInTheLifeOfTheProcess) {
+  close();
+  files_.forget_calls();
+  open(kFast);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(token_->check());
+    EXPECT_TRUE(token_->encryption_key(material_));
+  }
+  EXPECT_EQ(files_.calls("C_Login"), 1);
+}
+
+TEST_F(FaultTest, AWrongPinIsTriedOnce) {
+  close();
+  files_.forget_calls();
+  EXPECT_FALSE(Pkcs11Token::open(profile(kFast), Secret("wrong-pin-1"), clock_, random_));
+  EXPECT_EQ(files_.calls("C_Login"), 1);
+}
+
+TEST_F(FaultTest, APinThatIsRefusedDuringRecoveryIsNotTriedAgain) {
+  files_.set_script("C_EncryptInit 1 CKR_DEVICE_ERROR\nC_Login * CKR_PIN_INCORRECT\n");
+  files_.forget_calls();
+  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_FALSE(healthy_within(std::chrono::milliseconds(500)));
+  EXPECT_EQ(files_.calls("C_Login"), 1);
+  files_.set_script("");
+  EXPECT_FALSE(healthy_within(std::chrono::milliseconds(200)));
+  EXPECT_EQ(files_.calls("C_Login"), 1);
+}
+
+// ------------------------------------------------------------------------------ what is the
+// caller's
+
+TEST_F(FaultTest, AForgedHeaderReachesNoDerivation) {
+  files_.forget_calls();
+  for (int i = 0; i < 10; ++i) {
+    Bytes salt(15);
+    random_.fill(salt);
+    EXPECT_EQ(token_->decryption_key(material_, salt, key_->header_tag()).error().code(),
+              ErrorCode::kInvalidCiphertext);
+  }
+  EXPECT_EQ(files_.calls("C_DeriveKey"), 0);
+}
+
+TEST_F(FaultTest, BadCiphertextsCostOneProofOfLifeASecond) {
+  files_.forget_calls();
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(decrypt(damaged()).error().code(), ErrorCode::kInvalidCiphertext);
+  }
+  EXPECT_EQ(files_.calls("C_Sign"), 1);
+  clock_.advance(milliseconds(999));
+  decrypt(damaged());
+  EXPECT_EQ(files_.calls("C_Sign"), 1);
+  clock_.advance(milliseconds(1));
+  decrypt(damaged());
+  EXPECT_EQ(files_.calls("C_Sign"), 2);
+  EXPECT_EQ(token_->usage().recoveries, 0U);
+}
+
+TEST_F(FaultTest, BadCiphertextsKeepTheSession) {
+  files_.forget_calls();
+  for (int i = 0; i < 10; ++i) decrypt(damaged());
+  EXPECT_EQ(files_.calls("C_OpenSession"), 0);
+  EXPECT_EQ(files_.calls("C_CloseSession"), 0);
+}
+
+TEST_F(FaultTest, AFailedDecryptionIsTheTokensWhenItsProofOfLifeFails) {
+  files_.set_script("C_Decrypt * CKR_GENERAL_ERROR\nC_Sign 1 CKR_FUNCTION_FAILED\n");
+  EXPECT_EQ(decrypt(ciphertext_).error().code(), ErrorCode::kKeyUnavailable);
+  files_.set_script("");
+  expect_whole();
+  EXPECT_EQ(token_->usage().recoveries, 1U);
+}
+
+// ------------------------------------------------------------------------- sessions, logins,
+// handles
+
+TEST_F(FaultTest, ACallThatItsSessionWasLostForIsMadeAgainOnAnother) {
+  for (const char* function : {"C_EncryptInit", "C_DecryptInit", "C_GenerateRandom"}) {
+    files_.set_script(std::string(function) + " 1 CKR_SESSION_HANDLE_INVALID\n");
+    EXPECT_TRUE(encrypt()) << function;
+    EXPECT_TRUE(decrypt(ciphertext_)) << function;
+    EXPECT_TRUE(token_->random(8)) << function;
+  }
+  EXPECT_EQ(token_->usage().recoveries, 0U);
+}
+
+TEST_F(FaultTest, ADerivationThatItsSessionWasLostForIsMadeAgainOnAnother) {
+  clock_.advance(std::chrono::hours(25));
+  files_.set_script("C_DeriveKey 1 CKR_SESSION_CLOSED\n");
+  EXPECT_TRUE(token_->encryption_key(material_));
+  expect_whole();
+}
+
+TEST_F(FaultTest, AGenerationIsNeverMadeAgain) {
+  files_.set_script("C_GenerateKey 1 CKR_SESSION_HANDLE_INVALID\n");
+  files_.forget_calls();
+  EXPECT_FALSE(token_->generate_material(draw_name(), "a key"));
+  EXPECT_EQ(files_.calls("C_GenerateKey"), 1);
+}
+
+TEST_F(FaultTest, ADestructionIsNeverMadeAgain) {
+  files_.set_script("C_DestroyObject 1 CKR_SESSION_HANDLE_INVALID\n");
+  files_.forget_calls();
+  EXPECT_FALSE(token_->destroy_material(material_.object_name));
+  EXPECT_EQ(files_.calls("C_DestroyObject"), 1);
+  EXPECT_TRUE(token_->check_material(material_));
+}
+
+TEST_F(FaultTest, ADestructionThatLeavesTheObjectIsNoSuccess) {
+  files_.set_script("C_DestroyObject 1 CKR_OK\n");
+  EXPECT_EQ(token_->destroy_material(material_.object_name).error().code(),
+            ErrorCode::kKmsInternal);
+}
+
+TEST_F(FaultTest, ALogoutByAnotherPartOfTheProcessIsHealedWithoutInitialisingAgain) {
+  {
+    Intruder intruder(module_path());
+    ASSERT_TRUE(intruder.session().logout());
+  }
+  files_.forget_calls();
+  const auto opened = decrypt(ciphertext_);
+  ASSERT_TRUE(opened) << why(opened);
+  EXPECT_EQ(opened->text(), "plaintext");
+  EXPECT_TRUE(encrypt());
+  EXPECT_EQ(files_.calls("C_Login"), 1);
+  EXPECT_EQ(files_.calls("C_Initialize"), 0);
+  expect_whole();
+}
+
+TEST_F(FaultTest, AHandleThatWentStaleIsLookedUpAgain) {
+  clock_.advance(std::chrono::hours(25));
+  files_.set_script("C_DeriveKey 1 CKR_OBJECT_HANDLE_INVALID\n");
+  EXPECT_TRUE(token_->encryption_key(material_));
+  files_.set_script("C_EncryptInit 1 CKR_KEY_HANDLE_INVALID\n");
+  EXPECT_TRUE(encrypt());
+  EXPECT_EQ(token_->usage().recoveries, 0U);
+}
+
+// -------------------------------------------------------------------------------------- recovery
+
+TEST_F(FaultTest, AFaultOfTheDeviceIsRecoveredFromWhileCallsAreRefused) {
+  files_.set_script("C_EncryptInit 1 CKR_DEVICE_ERROR\n");
+  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKeyUnavailable);
+  files_.set_script("");
+  expect_whole();
+  EXPECT_EQ(token_->usage().recoveries, 1U);
+}
+
+TEST_F(FaultTest, CallsAreRefusedAtOnceForAsLongAsTheTokenDoesNotComeBack) {
+  files_.set_script("C_EncryptInit 1 CKR_TOKEN_NOT_PRESENT\nC_Initialize * CKR_DEVICE_ERROR\n");
+  encrypt();
+  const auto start = steady_clock::now();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(encrypt().error().code(), ErrorCode::kKeyUnavailable);
+    EXPECT_EQ(decrypt(ciphertext_).error().code(), ErrorCode::kKeyUnavailable);
+    EXPECT_EQ(token_->check().error().code(), ErrorCode::kKeyUnavailable);
+    EXPECT_EQ(token_->encryption_key(material_).error().code(), ErrorCode::kKeyUnavailable);
+  }
+  EXPECT_LT(steady_clock::now() - start, std::chrono::seconds(1));
+  files_.set_script("");
+  expect_whole();
+}
+
+TEST_F(FaultTest, AttemptsToRecoverAreSpacedOutAndBounded) {
+  files_.set_script("C_EncryptInit 1 CKR_DEVICE_REMOVED\nC_Initialize * CKR_DEVICE_ERROR\n");
+  files_.forget_calls();
+  encrypt();
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  const int attempts = files_.calls("C_Initialize");
+  EXPECT_GE(attempts, 5);
+  EXPECT_LE(attempts, 70);  // from 5 ms doubling to 20 ms, never less than half of it
+  files_.set_script("");
+  expect_whole();
+}
+
+TEST_F(FaultTest, ATokenFolderThatVanishesAndReturnsIsRecoveredWithoutARestart) {
+  const fs::path away = folder_.path() / "tokens.away";
+  fs::rename(tokens(), away);
+  EXPECT_EQ(token_->check().error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_EQ(token_->encryption_key(material_).error().code(), ErrorCode::kKeyUnavailable);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const auto start = steady_clock::now();
+  EXPECT_EQ(decrypt(ciphertext_).error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_LT(steady_clock::now() - start, std::chrono::milliseconds(200));
+  fs::rename(away, tokens());
+  expect_whole();
+}
+
+TEST_F(FaultTest, AVanishedFolderIsNoticedByTheFirstCallThatNeedsAnObjectOfTheToken) {
+  const Material other = generate();
+  const fs::path away = folder_.path() / "tokens.away";
+  fs::rename(tokens(), away);
+  EXPECT_EQ(token_->encryption_key(other).error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_EQ(token_->destroy_material(other.object_name).error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_EQ(token_->adopt_material(other.object_name).error().code(), ErrorCode::kKeyUnavailable);
+  fs::rename(away, tokens());
+  expect_whole();
+  EXPECT_TRUE(token_->check_material(other));
+}
+
+TEST_F(FaultTest, ACallThatHangsMakesTheTokenUnavailableAndNotTheService) {
+  close();
+  auto overrides = kFast;
+  overrides.push_back("sessions.call_timeout=150ms");
+  open(overrides);
+  auto key = token_->encryption_key(material_);
+  ASSERT_TRUE(key) << why(key);
+  key_ = *key;
+  files_.set_script("C_EncryptInit 1 delay:1200\n");
+  std::thread hanging([&] { static_cast<void>(encrypt()); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  const auto start = steady_clock::now();
+  EXPECT_EQ(token_->random(8).error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_LT(steady_clock::now() - start, std::chrono::milliseconds(100));
+  hanging.join();
+  files_.set_script("");
+  EXPECT_TRUE(healthy_within(std::chrono::seconds(20)));
+  EXPECT_TRUE(encrypt());
+}
+
+TEST_F(FaultTest, RecoveryUnderLoadEndsWithEveryThreadServed) {
+  std::atomic<bool> ending{false};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      while (!ending) {
+        const auto key = token_->encryption_key(material_);
+        const auto opened = decrypt(ciphertext_);
+        if (opened && opened->text() != "plaintext") ++wrong;
+        if (!opened && opened.error().code() != ErrorCode::kKeyUnavailable) ++wrong;
+        if (!key && key.error().code() != ErrorCode::kKeyUnavailable) ++wrong;
+      }
+    });
+  }
+  for (std::uint64_t round = 1; round <= 5; ++round) {
+    files_.set_script("C_DecryptInit 20 CKR_DEVICE_ERROR\n");
+    const auto deadline = steady_clock::now() + std::chrono::seconds(20);
+    while (token_->usage().recoveries < round && steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    EXPECT_GE(token_->usage().recoveries, round);
+  }
+  ending = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  files_.set_script("");
+  expect_whole();
+}
+
+// ------------------------------------------------------------------------- successes that are none
+
+TEST_F(FaultTest, TheFirstCiphertextOfAKeyIsNotAnsweredUnlessItDecrypts) {
+  clock_.advance(std::chrono::hours(25));
+  auto key = token_->encryption_key(material_);
+  ASSERT_TRUE(key);
+  key_ = *key;
+  files_.set_script("C_Decrypt 1 CKR_ENCRYPTED_DATA_INVALID\n");
+  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKmsInternal);
+  files_.set_script("");
+  EXPECT_TRUE(encrypt());
+}
+
+TEST_F(FaultTest, AGenerationThatSaysItFailedIsAdoptedWhenTheKeyIsWhole) {
+  files_.set_script("C_GenerateKey 1 after:CKR_FUNCTION_FAILED\n");
+  const ObjectName name = draw_name();
+  EXPECT_EQ(token_->generate_material(name, "a key").error().code(), ErrorCode::kKmsInternal);
+  files_.set_script("");
+  const auto adopted = token_->adopt_material(name);
+  ASSERT_TRUE(adopted) << why(adopted);
+  EXPECT_TRUE(adopted->has_value());
+}
+
+TEST_F(FaultTest, AGenerationThatFailsInAHealthyTokenCausesNoRecovery) {
+  files_.set_script("C_GenerateKey 1 CKR_GENERAL_ERROR\n");
+  EXPECT_EQ(token_->generate_material(draw_name(), "a key").error().code(),
+            ErrorCode::kKmsInternal);
+  EXPECT_TRUE(token_->check());
+  EXPECT_EQ(token_->usage().recoveries, 0U);
+}
+
+TEST_F(FaultTest, ATokenThatLetsAKeyBeWrappedOrCopiedSofterIsNotAdmitted) {
+  close();
+  const auto refusal = [&](const char* script) {
+    files_.set_script(script);
+    const auto opened = Pkcs11Token::open(profile(kFast), Secret(kPin), clock_, random_);
+    files_.set_script("");
+    return opened ? std::string("admitted") : opened.error().detail();
+  };
+  EXPECT_NE(refusal("C_WrapKey 1 CKR_OK\n").find("wrap a key that is not extractable"),
+            std::string::npos);
+  EXPECT_NE(refusal("C_WrapKey 4 CKR_OK\n").find("under a key of known value"), std::string::npos);
+  EXPECT_NE(refusal("C_CopyObject 1 CKR_OK\n").find("copy a key"), std::string::npos);
+  EXPECT_NE(refusal("C_GenerateRandom * CKR_FUNCTION_FAILED\n").find("random bytes"),
+            std::string::npos);
+  EXPECT_EQ(refusal("C_SetAttributeValue * CKR_OK\n"), "admitted");  // said so, and changed nothing
+}
+
+// --------------------------------------------------------------------------- every call, every way
+
+class EveryCallTest : public FaultTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(EveryCallTest, WhicheverCallFailsTheAnswersAreTrueAndNothingIsLost) {
+  for (int n = 1; n < 400; ++n) {
+    clock_.advance(std::chrono::hours(25));  // so that keys are derived in each round
+    files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+    const ObjectName name = draw_name();
+    const auto key = token_->encryption_key(material_);
+    if (key) {
+      const auto ciphertext = token_->encrypt(**key, iv_, as_bytes("aad"), as_bytes("more"));
+      if (ciphertext) {
+        const auto again = token_->decrypt(**key, iv_, as_bytes("aad"), *ciphertext);
+        if (again) {
+          EXPECT_EQ(again->text(), "more");
+        }
+      }
+    }
+    const auto made = token_->generate_material(name, "a key");
+    const bool undisturbed = files_.calls("C_GenerateKey") != 0 && key && made;
+    files_.set_script("");
+    ASSERT_NO_FATAL_FAILURE(expect_whole()) << n;
+
+    const auto adopted = token_->adopt_material(name);
+    ASSERT_TRUE(adopted) << why(adopted);
+    if (made) {
+      ASSERT_TRUE(adopted->has_value()) << n;
+      EXPECT_EQ((*adopted)->check_value, made->check_value);
+    }
+    EXPECT_TRUE(token_->destroy_material(name));
+    files_.forget_calls();
+    if (undisturbed && n > 60) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Codes, EveryCallTest,
+                         ::testing::Values("CKR_DEVICE_ERROR", "CKR_GENERAL_ERROR",
+                                           "CKR_SESSION_HANDLE_INVALID", "CKR_USER_NOT_LOGGED_IN",
+                                           "CKR_OBJECT_HANDLE_INVALID", "CKR_FUNCTION_FAILED",
+                                           "after:CKR_DEVICE_ERROR", "after:CKR_HOST_MEMORY"));
+
+}  // namespace
+}  // namespace keyhold::token::test

@@ -1,0 +1,140 @@
+#include "token/profile.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "pkcs11/cryptoki.h"
+
+namespace keyhold::token {
+namespace {
+
+constexpr const char* kLeast = "[module]\npath = \"/m.so\"\n[token]\nlabel = \"t\"\n";
+
+std::string refusal(const std::string& toml, std::vector<std::string> overrides = {}) {
+  const auto profile = parse_profile(toml, overrides);
+  if (profile) return "accepted";
+  EXPECT_EQ(profile.error().code(), ErrorCode::kValidation);
+  return profile.error().message();
+}
+
+TEST(ProfileTest, TheShippedSoftHsmProfileReads) {
+  const auto profile = read_profile(KEYHOLD_SOURCE_DIR "/hsm-config/softhsm-2.6.toml");
+  ASSERT_TRUE(profile) << profile.error().message();
+  EXPECT_EQ(profile->derivation, Derivation::kEcb);
+  EXPECT_EQ(profile->token_object_copy, TokenObjectCopy::kKept);
+  EXPECT_EQ(profile->object_writes, ObjectWrites::kSerialised);
+  EXPECT_EQ(profile->message_key_max_messages, std::uint64_t{1} << 31);
+  EXPECT_EQ(profile->message_key_max_age, std::chrono::hours(24));
+  EXPECT_EQ(profile->decrypt_bad_codes,
+            (std::vector<ReturnCode>{CKR_GENERAL_ERROR, CKR_ENCRYPTED_DATA_INVALID,
+                                     CKR_ENCRYPTED_DATA_LEN_RANGE}));
+}
+
+TEST(ProfileTest, EveryLineOfTheShippedProfilesHasItsReason) {
+  std::ifstream file(KEYHOLD_SOURCE_DIR "/hsm-config/softhsm-2.6.toml");
+  std::string line;
+  bool reasoned = false;
+  while (std::getline(file, line)) {
+    if (line.empty() || line[0] == '[') {
+      // The first lines of [module] and [token] say where, not how, and need no reason.
+      reasoned = line == "[module]" || line == "[token]" || reasoned;
+    } else if (line[0] == '#') {
+      reasoned = true;
+    } else {
+      EXPECT_TRUE(reasoned) << line;
+    }
+  }
+}
+
+TEST(ProfileTest, AModuleAndATokenAreNeeded) {
+  EXPECT_EQ(refusal(""), "profile: module.path: missing");
+  EXPECT_EQ(refusal("[module]\npath = \"/m.so\"\n"),
+            "profile: token.label: a label or a serial number must select the token");
+  EXPECT_EQ(refusal(kLeast), "accepted");
+}
+
+TEST(ProfileTest, UnknownKeysAndSectionsAreRefusedByName) {
+  EXPECT_EQ(refusal(std::string(kLeast) + "slot = 3\n"), "profile: token.slot: unknown key");
+  EXPECT_EQ(refusal(std::string(kLeast) + "[tokens]\n"), "profile: tokens: unknown section");
+  EXPECT_EQ(refusal("module = 1\n"), "profile: module: unknown key");
+  EXPECT_EQ(refusal(kLeast, {"token.slot=3"}), "profile: token.slot: unknown key");
+}
+
+TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
+  const auto refused_in = [](const std::string& section, const std::string& line) {
+    const std::string said = refusal(std::string(kLeast) + "[" + section + "]\n" + line + "\n");
+    const std::string key = section + "." + line.substr(0, line.find(' '));
+    EXPECT_TRUE(said.starts_with("profile: " + key + ": ")) << said;
+  };
+  refused_in("sessions", "max_sessions = \"many\"");
+  refused_in("sessions", "max_sessions = 2");
+  refused_in("sessions", "max_sessions = 20");  // fewer than calls_at_once and 2
+  refused_in("sessions", "calls_at_once = 0");
+  refused_in("sessions", "call_timeout = 10");
+  refused_in("sessions", "call_timeout = \"10 parsecs\"");
+  refused_in("sessions", "call_timeout = \"0s\"");
+  refused_in("sessions", "call_timeout = \"99999999999d\"");
+  refused_in("recovery", "backoff_last = \"1ms\"");
+  refused_in("keys", "derivation = \"sha1\"");
+  refused_in("keys", "template_drop = [\"CKA_SENSITIVE\"]");
+  refused_in("keys", "template_drop = \"CKA_COPYABLE\"");
+  refused_in("keys", "decrypt_bad_codes = [\"CKR_TYPO\"]");
+  refused_in("keys", "decrypt_bad_codes = [\"0x0\"]");
+  refused_in("keys", "decrypt_bad_codes = [\"0x8000zz\"]");
+  refused_in("message_keys", "max_messages = 2147483649");
+  refused_in("message_keys", "cache = 1");
+  refused_in("message_keys", "max_age = true");
+  refused_in("message_keys", "session_object_limit = -1");
+  refused_in("storage", "sync_folders = [\"relative\"]");
+  refused_in("storage", "keep_token_object_copy = \"yes\"");
+  refused_in("storage", "keep_token_object_copy = true");  // of which folder?
+  refused_in("storage", "serialise_object_writes = 1");
+}
+
+TEST(ProfileTest, SuccessIsNoBadCodeAndVendorsMayHaveTheirs) {
+  const auto profile =
+      parse_profile(std::string(kLeast) + "[keys]\ndecrypt_bad_codes = [\"0x80000001\"]\n");
+  ASSERT_TRUE(profile) << profile.error().message();
+  EXPECT_EQ(profile->decrypt_bad_codes, std::vector<ReturnCode>{0x80000001});
+  EXPECT_NE(refusal(std::string(kLeast) + "[keys]\ndecrypt_bad_codes = [\"CKR_OK\"]\n"),
+            "accepted");
+}
+
+TEST(ProfileTest, TextThatIsNotTomlIsRefusedWithItsLine) {
+  EXPECT_NE(refusal("[module]\npath = \n").find("line 2"), std::string::npos);
+}
+
+TEST(ProfileTest, SingleValuesAreOverridden) {
+  const auto profile = parse_profile(
+      kLeast, std::vector<std::string>{"module.path=/other.so", "token.serial='0123'",
+                                       "sessions.call_timeout=3s", "keys.derivation=none",
+                                       "message_keys.max_messages=7", "module.env.CONF=/etc/x=y",
+                                       "storage.sync_folders=[\"/a\", \"/b\"]",
+                                       "storage.serialise_object_writes=false"});
+  ASSERT_TRUE(profile) << profile.error().message();
+  EXPECT_EQ(profile->module, "/other.so");
+  EXPECT_EQ(profile->token_label, "t");
+  EXPECT_EQ(profile->token_serial, "0123");
+  EXPECT_EQ(profile->call_timeout, std::chrono::seconds(3));
+  EXPECT_EQ(profile->derivation, Derivation::kNone);
+  EXPECT_EQ(profile->message_key_max_messages, 7U);
+  EXPECT_EQ(profile->module_env,
+            (std::vector<std::pair<std::string, std::string>>{{"CONF", "/etc/x=y"}}));
+  EXPECT_EQ(profile->sync_folders, (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(profile->object_writes, ObjectWrites::kParallel);
+}
+
+TEST(ProfileTest, OverridesOfAnotherFormAreRefused) {
+  EXPECT_NE(refusal(kLeast, {"token.label"}), "accepted");
+  EXPECT_NE(refusal(kLeast, {"=x"}), "accepted");
+  EXPECT_NE(refusal(kLeast, {"message_keys.max_messages=1\n[token]\nlabel='x'"}), "accepted");
+}
+
+TEST(ProfileTest, AFileThatIsNotThereIsRefusedByName) {
+  EXPECT_EQ(read_profile("/nowhere.toml").error().message(),
+            "profile: /nowhere.toml: cannot be read");
+}
+
+}  // namespace
+}  // namespace keyhold::token
