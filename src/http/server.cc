@@ -428,6 +428,7 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
 
 std::uint16_t Server::port() const { return impl_->port; }
 std::size_t Server::connections() const { return impl_->state.connections; }
+std::size_t Server::waiting() const { return impl_->workers->waiting(); }
 void Server::drain(std::chrono::milliseconds grace) { impl_->drain(grace); }
 
 }  // namespace keyhold::http

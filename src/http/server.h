@@ -85,6 +85,7 @@ class Server {
 
   std::uint16_t port() const;
   std::size_t connections() const;  ///< open now
+  std::size_t waiting() const;      ///< requests that wait for a worker now
 
   /// Stops accepting, closes idle connections, lets requests that have begun to arrive be answered
   /// for at most `grace`, and closes what is left. Requests still waiting for a worker then are

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -43,6 +45,37 @@ inline Response protocol_error(ProtocolError error) {
 inline std::string body_of(ProtocolError error) {
   return "error " + std::to_string(static_cast<int>(error));
 }
+
+/// A handler that waits until it is let go, and tells how many came in. Opens at its end, so that
+/// a failed test does not wait for it.
+class Gate {
+ public:
+  Gate() = default;
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() { open(); }
+
+  Handler handler() const {
+    return [state = state_](Request& request) {
+      ++state->came_in;
+      state->opened.wait();
+      return echo(request);
+    };
+  }
+  int came_in() const { return state_->came_in; }
+  void open() {
+    if (!std::exchange(is_open_, true)) state_->open.set_value();
+  }
+
+ private:
+  struct State {
+    std::promise<void> open;
+    std::shared_future<void> opened = open.get_future().share();
+    std::atomic<int> came_in = 0;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+  bool is_open_ = false;
+};
 
 class ServerTest : public testing::Test {
  protected:

@@ -104,22 +104,17 @@ TEST_F(ServerLifetime, LeavesNoThreadBehind) {
 }
 
 TEST_F(ServerLifetime, DrainAnswersWhatRunsClosesWhatIsIdleAndTakesNothingNew) {
-  std::promise<void> release;
-  std::shared_future<void> released = release.get_future().share();
-  std::atomic<int> inside = 0;
+  Gate gate;
   options.worker_threads = 1;
-  start([&](Request& request) {
-    ++inside;
-    released.wait();
-    return echo(request);
-  });
+  start(gate.handler());
   RawClient running = client();
   RawClient queued = client();
   RawClient arriving = client();
   RawClient idle = client();
   ASSERT_TRUE(running.send(post("running") + post("next")));
-  ASSERT_TRUE(eventually([&] { return inside == 1; }));
+  ASSERT_TRUE(eventually([&] { return gate.came_in() == 1; }));
   ASSERT_TRUE(queued.send(post("queued")));
+  ASSERT_TRUE(eventually([&] { return server->waiting() == 1; }));
   const std::string request = post("arriving");
   ASSERT_TRUE(arriving.send(request.substr(0, 20)));
   ASSERT_TRUE(eventually([&] { return server->connections() == 4; }));
@@ -127,10 +122,10 @@ TEST_F(ServerLifetime, DrainAnswersWhatRunsClosesWhatIsIdleAndTakesNothingNew) {
 
   std::future<void> drained = std::async(std::launch::async, [&] { server->drain(20s); });
   EXPECT_TRUE(idle.is_closed_within(10s));
-  EXPECT_FALSE(RawClient().connect(server->port()));
+  EXPECT_TRUE(eventually([&] { return !RawClient().connect(server->port()); }));
   EXPECT_EQ(drained.wait_for(100ms), std::future_status::timeout);
   ASSERT_TRUE(arriving.send(request.substr(20)));
-  release.set_value();
+  gate.open();
 
   for (auto* http : {&running, &queued, &arriving}) {
     const auto response = http->receive();
@@ -141,7 +136,7 @@ TEST_F(ServerLifetime, DrainAnswersWhatRunsClosesWhatIsIdleAndTakesNothingNew) {
   EXPECT_TRUE(running.is_closed_within(10s));  // the pipelined one was not begun
   for (auto* http : {&running, &queued, &arriving}) http->finish_sending();
   drained.wait();
-  EXPECT_EQ(inside, 3);
+  EXPECT_EQ(gate.came_in(), 3);
   EXPECT_EQ(server->connections(), 0U);
 }
 
@@ -161,6 +156,7 @@ TEST_F(ServerLifetime, DrainCutsWhatOutlivesTheGraceButWaitsForHandlers) {
   ASSERT_TRUE(running.send(post("running")));
   ASSERT_TRUE(eventually([&] { return begun == 1; }));
   ASSERT_TRUE(queued.send(post("queued")));
+  ASSERT_TRUE(eventually([&] { return server->waiting() == 1; }));
   ASSERT_TRUE(arriving.send("POST / HTTP/1.1\r\n"));
   ASSERT_TRUE(eventually([&] { return server->connections() == 3; }));
   std::this_thread::sleep_for(50ms);

@@ -327,14 +327,9 @@ TEST_F(ServerTest, DealsConnectionsOutOneByOneInRoundRobin) {
   // The overload answer is made on the io thread, so it can tell which one that is.
   std::mutex mutex;
   std::map<std::thread::id, int> connections;
-  std::promise<void> release;
-  std::shared_future<void> released = release.get_future().share();
+  Gate gate;
   auto started = Server::start(
-      options,
-      [&](Request& request) {
-        released.wait();
-        return echo(request);
-      },
+      options, gate.handler(),
       [&](Request& request) {
         const std::lock_guard lock(mutex);
         ++connections[std::this_thread::get_id()];
@@ -347,14 +342,18 @@ TEST_F(ServerTest, DealsConnectionsOutOneByOneInRoundRobin) {
   for (int i = 0; i < 12; ++i) {
     clients.push_back(client());
     ASSERT_TRUE(clients.back().send(post("x")));
-    ASSERT_TRUE(eventually([&] { return server->connections() == clients.size(); }));
-    // The first two wait for the worker; the rest are told at once that there is no room.
-    if (i >= 2)
+    // The first runs, the second waits, and the rest are told at once that there is no room.
+    if (i == 0) {
+      ASSERT_TRUE(eventually([&] { return gate.came_in() == 1; }));
+    }
+    if (i == 1) {
+      ASSERT_TRUE(eventually([&] { return server->waiting() == 1; }));
+    }
+    if (i >= 2) {
       ASSERT_TRUE(clients.back().receive());
-    else
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
   }
-  release.set_value();
+  gate.open();
   const std::lock_guard lock(mutex);
   ASSERT_EQ(connections.size(), 2U);
   for (const auto& [thread, count] : connections) EXPECT_EQ(count, 5);
