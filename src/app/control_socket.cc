@@ -154,9 +154,9 @@ void ControlSocket::answer(int connection) {
     const auto root = document->root();
     const auto command = root.member("command");
     const auto name = command ? command->string() : std::nullopt;
-    const auto result = name ? handler_(*name, root)
-                             : Result<std::string>(
-                                   Error(ErrorCode::kValidation, "the request names no command"));
+    const auto result =
+        name ? handler_(*name, root)
+             : Result<std::string>(Error(ErrorCode::kValidation, "the request names no command"));
     reply = result ? *result : error_line(result.error().message());
   }
   write_all(connection, reply + "\n");
@@ -179,8 +179,8 @@ Result<std::string> ask_service(const std::filesystem::path& socket, std::string
     return Error(ErrorCode::kValidation, "the service gave no answer");
   }
   std::string copy = *line;  // parsing changes the text
-  const auto document = json::Document::parse(
-      std::span(reinterpret_cast<std::uint8_t*>(copy.data()), copy.size()));
+  const auto document =
+      json::Document::parse(std::span(reinterpret_cast<std::uint8_t*>(copy.data()), copy.size()));
   if (!document) return Error(ErrorCode::kValidation, "the service's answer is not JSON");
   if (const auto error = document->root().member("error")) {
     return Error(ErrorCode::kValidation, std::string(error->string().value_or("unknown error")));

@@ -92,7 +92,8 @@ Result<std::string> read_file(const std::filesystem::path& path) {
 
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view content) {
   const auto draft = path.string() + ".new";
-  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int file =
+      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (file < 0) return failed(draft, "write");
   bool written = true;
   for (std::size_t at = 0; written && at < content.size();) {

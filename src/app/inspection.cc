@@ -57,7 +57,7 @@ Result<std::string> inspect_key(kms::Service& service, token::Token& token,
     writer.begin_object();
     writer.key("materialId").string(row.material_id);
     writer.key("state").string(&key->current_material() == material.get() ? "CURRENT"
-                                                                           : "NON_CURRENT");
+                                                                          : "NON_CURRENT");
     writer.key("custody").string(to_string(row.custody));
     writer.key("construction").string(to_string(row.construction));
     writer.key("createdAt").string(to_iso8601(row.created_at));

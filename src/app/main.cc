@@ -15,8 +15,8 @@ constexpr int kUsersFault = 2;
 std::string settings_help() {
   std::string text = "Configuration keys for --set key=value:\n";
   for (const auto& key : keyhold::app::config_keys()) {
-    text += "  " + std::string(key.name) + "  (default " + std::string(key.default_value) + ")\n      " +
-            std::string(key.meaning) + "\n";
+    text += "  " + std::string(key.name) + "  (default " + std::string(key.default_value) +
+            ")\n      " + std::string(key.meaning) + "\n";
   }
   return text +
          "  profile.SECTION.KEY\n      a single value of the token's profile, as in hsm-config/\n";
@@ -24,7 +24,8 @@ std::string settings_help() {
 
 int run(int argc, char** argv) {
   using namespace keyhold::app;
-  CLI::App cli{"Keyhold: a key service that speaks AWS KMS's API and keeps every key in a PKCS#11 token"};
+  CLI::App cli{
+      "Keyhold: a key service that speaks AWS KMS's API and keeps every key in a PKCS#11 token"};
   cli.require_subcommand(1);
   cli.set_version_flag("--version", KEYHOLD_VERSION);
 

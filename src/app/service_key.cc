@@ -24,8 +24,7 @@ Result<token::Material> from_setting(std::string_view text) {
   const auto second = text.find(kSeparator, first + 1);
   if (first != std::string_view::npos && second != std::string_view::npos) {
     const auto name = ObjectName::from_hex(text.substr(0, first));
-    const auto construction =
-        parse_word<Construction>(text.substr(first + 1, second - first - 1));
+    const auto construction = parse_word<Construction>(text.substr(first + 1, second - first - 1));
     const auto check_value = from_hex(text.substr(second + 1));
     if (name && construction && check_value) {
       token::Material key;
@@ -41,8 +40,7 @@ Result<token::Material> from_setting(std::string_view text) {
 
 }  // namespace
 
-Result<token::Material> open_service_key(store::Store& store, token::Token& token,
-                                         Random& random) {
+Result<token::Material> open_service_key(store::Store& store, token::Token& token, Random& random) {
   TRY_ASSIGN(const auto known, store.setting(kSetting));
   if (known) return from_setting(*known);
 

@@ -37,8 +37,7 @@ void print_inspection(const json::Value& key) {
     if (const auto type = text_of(material, "rotationType"); !type.empty()) {
       std::cout << ", current by rotation " << type << " at " << text_of(material, "rotatedAt");
     }
-    std::cout << "\n  check value " << text_of(material, "checkValue")
-              << "\n  the token says:\n";
+    std::cout << "\n  check value " << text_of(material, "checkValue") << "\n  the token says:\n";
     const auto said = material.member("token");
     if (!said || said->type() == json::Value::Type::kNull) {
       std::cout << "    nothing: the object cannot be read\n";
@@ -64,8 +63,7 @@ void print_lines(const json::Value& report, std::string_view name, std::string_v
 /// Asks, and prints the answer as it is or through `print`.
 template <typename Print>
 int ask_and_print(const OperatorOptions& options, std::string_view request, const Print& print) {
-  const auto answer =
-      ask_service(std::filesystem::path(options.data) / kSocketFile, request);
+  const auto answer = ask_service(std::filesystem::path(options.data) / kSocketFile, request);
   if (!answer) {
     std::cerr << "keyhold: " << answer.error().message() << "\n";
     return kUsersFault;
@@ -75,8 +73,8 @@ int ask_and_print(const OperatorOptions& options, std::string_view request, cons
     return 0;
   }
   std::string text = *answer;
-  const auto document = json::Document::parse(
-      std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size()));
+  const auto document =
+      json::Document::parse(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size()));
   if (!document) return 1;
   return print(document->root());
 }

@@ -1,0 +1,102 @@
+#include "app/event_recorder.h"
+
+#include "audit/event.h"
+#include "audit/event_bridge.h"
+#include "base/ids.h"
+
+namespace keyhold::app {
+namespace {
+
+audit::UserIdentity identity_of(const iam::Credential& credential) {
+  const auto& principal = credential.principal;
+  audit::UserIdentity identity;
+  identity.type = principal.type == iam::PrincipalType::kRoot ? audit::IdentityType::kRoot
+                                                              : audit::IdentityType::kIamUser;
+  identity.principal_id = principal.id;
+  identity.arn = principal.arn;
+  identity.account_id = principal.account;
+  identity.access_key_id = credential.access_key_id;
+  identity.user_name = principal.name;
+  return identity;
+}
+
+audit::Rotation rotation_of(const kms::RotationEvent& event) {
+  return {event.type,
+          event.origin,
+          event.key_id,
+          event.key_arn,
+          event.previous_material_id,
+          event.current_material_id};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<EventRecorder>> EventRecorder::open(const std::filesystem::path& folder,
+                                                           const Clock& clock) {
+  audit::Writer::Options options;
+  options.directory = folder;
+  options.file_name = "events.jsonl";
+  TRY_ASSIGN(auto trail, audit::Writer::open(options));
+  options.file_name = "eventbridge.jsonl";
+  TRY_ASSIGN(auto bus, audit::Writer::open(options));
+  return std::unique_ptr<EventRecorder>(new EventRecorder(clock, std::move(trail), std::move(bus)));
+}
+
+Result<void> EventRecorder::record_call(const RecordedCall& call) {
+  const api::CallRecord& record = call.record;
+  if (record.operation.empty()) return {};  // not an operation of KMS: CloudTrail has none of it
+
+  audit::ApiCallEvent event;
+  event.time = clock_.now();
+  event.event_name = record.operation;
+  event.region = call.requester.region;
+  event.identity = identity_of(*call.caller.credential);
+  event.source_ip_address = call.peer_address;
+  event.user_agent = call.user_agent;
+  if (!record.error_code.empty()) {
+    // The record carries CloudTrail's spelling; the event renders it from the code itself.
+    const auto code = error_code(record.error_code == "AccessDenied" ? "AccessDeniedException"
+                                                                     : record.error_code);
+    event.error = Error(code.value_or(ErrorCode::kKmsInternal), record.error_message);
+  }
+  event.request_parameters = record.request_parameters;
+  event.response_elements = record.response_elements;
+  if (record.additional_event_data != "null") {
+    event.additional_event_data = record.additional_event_data;
+  }
+  event.request_id = call.request_id;
+  event.event_id = draw_uuid(random_);
+  event.kind =
+      record.effect == api::Effect::kWrite ? audit::CallKind::kWrite : audit::CallKind::kReadOnly;
+  for (const auto& resource : record.resources) {
+    event.resources.push_back({resource.account, std::string(resource.type), resource.arn});
+  }
+  event.recipient_account_id = call.requester.account;
+  return trail_->append(audit::render(event), record.effect == api::Effect::kWrite
+                                                  ? audit::Durability::kBeforeReturn
+                                                  : audit::Durability::kLater);
+}
+
+Result<void> EventRecorder::key_rotated(const kms::RotationEvent& event) {
+  const auto rotation = rotation_of(event);
+  TRY(trail_->append(audit::render(audit::rotate_key_event(rotation, event.rotated_at, event.region,
+                                                           event.account, draw_uuid(random_))),
+                     audit::Durability::kBeforeReturn));
+  return bus_->append(
+      audit::render_rotation({draw_uuid(random_), event.rotated_at, event.account, event.region},
+                             rotation),
+      audit::Durability::kBeforeReturn);
+}
+
+Result<void> EventRecorder::key_deleted(const kms::DeletionEvent& event) {
+  TRY(trail_->append(
+      audit::render(audit::delete_key_event(event.key_arn, event.deleted_at, event.region,
+                                            event.account, draw_uuid(random_))),
+      audit::Durability::kBeforeReturn));
+  return bus_->append(
+      audit::render_deletion({draw_uuid(random_), event.deleted_at, event.account, event.region},
+                             event.key_id, event.key_arn),
+      audit::Durability::kBeforeReturn);
+}
+
+}  // namespace keyhold::app

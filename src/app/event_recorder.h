@@ -1,0 +1,54 @@
+// Calls and service events on their way to the audit trail: JSON lines in CloudTrail's shape in
+// `calls`, and EventBridge's records beside them.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "api/call.h"
+#include "audit/writer.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "iam/sigv4.h"
+#include "kms/service.h"
+
+namespace keyhold::app {
+
+/// A call that was answered, whoever it was from.
+struct RecordedCall {
+  const iam::Caller& caller;
+  const api::Requester& requester;
+  const api::CallRecord& record;
+  std::string_view user_agent;
+  std::string_view peer_address;
+  std::string_view request_id;
+  std::string_view host;
+};
+
+class EventRecorder final : public kms::EventSink {
+ public:
+  /// Opens `events.jsonl` (CloudTrail) and `eventbridge.jsonl` in the folder, making it if absent.
+  /// `clock` gives the events their time.
+  static Result<std::unique_ptr<EventRecorder>> open(const std::filesystem::path& folder,
+                                                     const Clock& clock);
+
+  /// Changes are on disk when this returns; uses of keys follow within the writer's bound.
+  Result<void> record_call(const RecordedCall& call);
+
+  Result<void> key_rotated(const kms::RotationEvent& event) override;
+  Result<void> key_deleted(const kms::DeletionEvent& event) override;
+
+ private:
+  EventRecorder(const Clock& clock, std::unique_ptr<audit::Writer> trail,
+                std::unique_ptr<audit::Writer> bus)
+      : clock_(clock), trail_(std::move(trail)), bus_(std::move(bus)) {}
+
+  const Clock& clock_;
+  SystemRandom random_;
+  std::unique_ptr<audit::Writer> trail_;
+  std::unique_ptr<audit::Writer> bus_;
+};
+
+}  // namespace keyhold::app

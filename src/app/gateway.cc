@@ -1,0 +1,92 @@
+#include "app/gateway.h"
+
+#include "api/error_body.h"
+#include "base/log.h"
+
+namespace keyhold::app {
+namespace {
+
+constexpr std::string_view kJson = "application/x-amz-json-1.1";
+constexpr std::string_view kXml = "application/xml";
+
+http::Response error_response(const Error& error) {
+  http::Response response;
+  response.status = error_row(error.code()).http_status;
+  response.content_type = kJson;
+  response.body = api::error_body(error);
+  return response;
+}
+
+/// KMS has one resource. What is not POST / with a target is not a call of this protocol at all and
+/// gets the front end's XML, as other services of its stack answer.
+http::Response not_a_call() {
+  http::Response response;
+  response.status = 404;
+  response.content_type = kXml;
+  response.body = Secret(std::string_view("<UnknownOperationException/>\n"));
+  return response;
+}
+
+std::string_view header(const http::Request& request, std::string_view name) {
+  for (const Header& field : request.headers) {
+    if (http::same_name(field.name, name)) return field.value;
+  }
+  return {};
+}
+
+}  // namespace
+
+http::Response Gateway::handle(http::Request& request) {
+  const auto query = request.target.find('?');
+  const auto target = header(request, "x-amz-target");
+  if (request.method != "POST" || request.target.substr(0, query) != "/" || target.empty()) {
+    return not_a_call();
+  }
+  const iam::SignedRequest as_signed{request.method, request.target, request.headers, request.body};
+  const auto caller = verifier_.verify(as_signed, clock_.now());
+  if (!caller) {
+    log::debug(request.request_id +
+               " refused: " + std::string(error_row(caller.error().code()).wire_name));
+    return error_response(caller.error());
+  }
+  const auto& principal = caller->credential->principal;
+  const api::Requester requester{principal.account, principal.arn, caller->region};
+  api::Answer answer =
+      dispatcher_.handle(api::Call{target, request.body, requester, request.request_id});
+
+  const auto recorded =
+      recorder_.record_call({*caller, requester, answer.record, header(request, "user-agent"),
+                             request.peer_address, request.request_id, header(request, "host")});
+  if (!recorded) {
+    // What cannot be put on record does not leave the service as if it were.
+    return error_response(recorded.error());
+  }
+  http::Response response;
+  response.status = answer.status;
+  response.content_type = kJson;
+  response.body = std::move(answer.body);
+  return response;
+}
+
+http::Response Gateway::overload(http::Request&) {
+  return error_response(
+      Error(ErrorCode::kThrottling,
+            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your "
+            "calls."));
+}
+
+http::Response Gateway::protocol_error(http::ProtocolError error) {
+  if (error == http::ProtocolError::kBodyTooLarge) {
+    return error_response(Error(ErrorCode::kRequestEntityTooLarge));
+  }
+  if (error == http::ProtocolError::kInternal) {
+    return error_response(Error(ErrorCode::kKmsInternal));
+  }
+  http::Response response;
+  response.status = http::default_status(error);
+  response.content_type = kJson;
+  response.body = Secret(std::string_view(R"({"__type":"MalformedHttpRequestException"})"));
+  return response;
+}
+
+}  // namespace keyhold::app

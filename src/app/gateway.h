@@ -1,0 +1,33 @@
+// The one function http holds: authenticate → dispatch → audit.
+#pragma once
+
+#include "api/dispatcher.h"
+#include "app/event_recorder.h"
+#include "base/clock.h"
+#include "http/message.h"
+#include "iam/sigv4.h"
+
+namespace keyhold::app {
+
+class Gateway {
+ public:
+  /// Everything outlives the gateway. `wall_clock` is the machine's, for signatures.
+  Gateway(const iam::SigV4Verifier& verifier, api::Dispatcher& dispatcher, EventRecorder& recorder,
+          const Clock& wall_clock)
+      : verifier_(verifier), dispatcher_(dispatcher), recorder_(recorder), clock_(wall_clock) {}
+
+  http::Response handle(http::Request& request);
+
+  /// For a request that finds no room.
+  static http::Response overload(http::Request& request);
+  /// For what is not a request.
+  static http::Response protocol_error(http::ProtocolError error);
+
+ private:
+  const iam::SigV4Verifier& verifier_;
+  api::Dispatcher& dispatcher_;
+  EventRecorder& recorder_;
+  const Clock& clock_;
+};
+
+}  // namespace keyhold::app
