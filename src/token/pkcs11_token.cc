@@ -22,6 +22,8 @@
 namespace keyhold::token {
 namespace {
 
+constexpr int kDoubts = 3;
+
 /// A message key in the cache: whose, and under which salt.
 struct CacheKey {
   ObjectName material;
@@ -141,7 +143,15 @@ class Pkcs11Token::Impl {
   }
 
   // Errors.
-  Error fail(const Inside& inside, const pkcs11::Error& error, std::string_view what);
+  /// Whether a failure of this kind says something of the token's health: generating fails on a
+  /// full disk too, which initialising the module does not empty.
+  enum class Repeatable : std::uint8_t { kYes, kNo };
+  Error fail(const Inside& inside, const pkcs11::Error& error, std::string_view what,
+             Repeatable repeatable = Repeatable::kYes);
+  bool may_restart();
+  void no_doubt() {
+    if (doubts_.load(std::memory_order_relaxed) != 0) doubts_ = 0;
+  }
   Error lost(const Inside& inside, std::string_view what) {
     recovery_.report(inside.recoveries, what);
     return unavailable(what);
@@ -194,6 +204,8 @@ class Pkcs11Token::Impl {
   std::optional<SessionObject> health_key_;
   Bytes health_answer_;
   std::atomic<bool> restart_said_{false};
+  std::atomic<int> doubts_{0};  ///< failures of a token that seemed well, since its last success
+  std::atomic<std::int64_t> doubtful_restart_at_{0};
   CallGate gate_;
   Recovery recovery_;
 };
@@ -201,25 +213,35 @@ class Pkcs11Token::Impl {
 // ---------------------------------------------------------------------------------------- errors
 
 Error Pkcs11Token::Impl::fail(const Inside& inside, const pkcs11::Error& error,
-                              std::string_view what) {
-  Error answer = to_error(error, what);
-  if (error.pin_refused()) recovery_.report(inside.recoveries, error.text());
+                              std::string_view what, Repeatable repeatable) {
+  const Error answer = to_error(error, what);
+  if (error.pin_refused() || error.token_gone()) return lost(inside, answer.detail());
   if (lost_before_effect(error)) {
     // A fresh session fared no better, or the call may not be repeated.
     const auto seen = link_->look();
     if (!seen) recovery_.report(inside.recoveries, seen.error().text());
     return answer;
   }
-  if (!error.token_gone()) return answer;
-  // The one code that tokens also answer to trouble of a single object or a full disk: what the
-  // token says of itself decides.
-  if (error.rv() == CKR_GENERAL_ERROR) {
-    const auto seen = link_->look();
-    const auto healthy = seen ? health() : pkcs11::Result<Proof>(seen.error());
-    if (healthy && *healthy == Proof::kHolds) return internal(answer.detail());
+  // Codes that some tokens answer when they are gone, and others to trouble of a single object or a
+  // full disk: a use of known answer decides.
+  if (error.fate() != pkcs11::Fate::kSessionBroken && !error.ambiguous()) return answer;
+  const auto seen = link_->look();
+  const auto healthy = seen ? health() : pkcs11::Result<Proof>(seen.error());
+  if (!healthy || *healthy != Proof::kHolds) return lost(inside, answer.detail());
+  // A token that is well and goes on failing is initialised again, now and then.
+  if (repeatable == Repeatable::kYes && doubts_.fetch_add(1) + 1 >= kDoubts && may_restart()) {
+    doubts_ = 0;
+    return lost(inside, answer.detail());
   }
-  recovery_.report(inside.recoveries, answer.detail());
-  return unavailable(answer.detail());
+  return internal(answer.detail());
+}
+
+bool Pkcs11Token::Impl::may_restart() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const std::int64_t moment = std::chrono::duration_cast<milliseconds>(now).count();
+  std::int64_t last = doubtful_restart_at_.load();
+  if (last != 0 && moment - last < profile_.backoff_last.count()) return false;
+  return doubtful_restart_at_.compare_exchange_strong(last, moment);
 }
 
 Error Pkcs11Token::Impl::missing(const Inside& inside, const ObjectName& name, bool was_there) {
@@ -447,7 +469,7 @@ Result<GeneratedMaterial> Pkcs11Token::Impl::generate_material(const ObjectName&
       return pkcs11::generate_key(session, pkcs11::Mechanism::plain(CKM_AES_KEY_GEN), attributes);
     });
   }();
-  if (!made) return fail(inside, made.error(), "generating a key");
+  if (!made) return fail(inside, made.error(), "generating a key", Repeatable::kNo);
   TRY(folders_.sync_changes_since(mark));
 
   const auto shown = read_evidence(*made);
@@ -508,7 +530,7 @@ Result<void> Pkcs11Token::Impl::destroy_material(const ObjectName& name) {
       const auto destroyed = link_->once(
           [&](pkcs11::Session& session) { return pkcs11::destroy_object(session, object); });
       if (!destroyed && !destroyed.error().handle_stale()) {
-        return fail(inside, destroyed.error(), "destroying an object");
+        return fail(inside, destroyed.error(), "destroying an object", Repeatable::kNo);
       }
     }
     // A success that left the object there would end with its row gone and the key alive.
@@ -735,6 +757,7 @@ Result<Bytes> Pkcs11Token::Impl::encrypt(const MessageKey& message_key, ByteView
     }
     key->set_proven();
   }
+  no_doubt();
   return std::move(*ciphertext);
 }
 
@@ -754,6 +777,7 @@ Result<Secret> Pkcs11Token::Impl::decrypt(const MessageKey& message_key, ByteVie
     plaintext = link_->decrypt(key->handle(), iv, aad, ciphertext_and_tag);
   }
   if (plaintext) {
+    no_doubt();
     if (plaintext->size() + kGcmTagSize != ciphertext_and_tag.size()) {
       return internal("the token's plaintext has a wrong length");
     }

@@ -161,17 +161,17 @@ TEST_F(FaultTest, BadCiphertextsCostOneProofOfLifeASecond) {
   }
   EXPECT_EQ(files_.calls("C_Sign"), 1);
   clock_.advance(milliseconds(999));
-  decrypt(damaged());
+  EXPECT_FALSE(decrypt(damaged()));
   EXPECT_EQ(files_.calls("C_Sign"), 1);
   clock_.advance(milliseconds(1));
-  decrypt(damaged());
+  EXPECT_FALSE(decrypt(damaged()));
   EXPECT_EQ(files_.calls("C_Sign"), 2);
   EXPECT_EQ(token_->usage().recoveries, 0U);
 }
 
 TEST_F(FaultTest, BadCiphertextsKeepTheSession) {
   files_.forget_calls();
-  for (int i = 0; i < 10; ++i) decrypt(damaged());
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(decrypt(damaged()));
   EXPECT_EQ(files_.calls("C_OpenSession"), 0);
   EXPECT_EQ(files_.calls("C_CloseSession"), 0);
 }
@@ -261,7 +261,7 @@ TEST_F(FaultTest, AFaultOfTheDeviceIsRecoveredFromWhileCallsAreRefused) {
 
 TEST_F(FaultTest, CallsAreRefusedAtOnceForAsLongAsTheTokenDoesNotComeBack) {
   files_.set_script("C_EncryptInit 1 CKR_TOKEN_NOT_PRESENT\nC_Initialize * CKR_DEVICE_ERROR\n");
-  encrypt();
+  EXPECT_FALSE(encrypt());
   const auto start = steady_clock::now();
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(encrypt().error().code(), ErrorCode::kKeyUnavailable);
@@ -277,7 +277,7 @@ TEST_F(FaultTest, CallsAreRefusedAtOnceForAsLongAsTheTokenDoesNotComeBack) {
 TEST_F(FaultTest, AttemptsToRecoverAreSpacedOutAndBounded) {
   files_.set_script("C_EncryptInit 1 CKR_DEVICE_REMOVED\nC_Initialize * CKR_DEVICE_ERROR\n");
   files_.forget_calls();
-  encrypt();
+  EXPECT_FALSE(encrypt());
   std::this_thread::sleep_for(std::chrono::milliseconds(600));
   const int attempts = files_.calls("C_Initialize");
   EXPECT_GE(attempts, 5);
@@ -390,6 +390,24 @@ TEST_F(FaultTest, AGenerationThatFailsInAHealthyTokenCausesNoRecovery) {
             ErrorCode::kKmsInternal);
   EXPECT_TRUE(token_->check());
   EXPECT_EQ(token_->usage().recoveries, 0U);
+}
+
+TEST_F(FaultTest, ATokenThatSeemsWellAndGoesOnFailingIsInitialisedAgainOnce) {
+  close();
+  open({"recovery.backoff_first=5ms", "recovery.backoff_last=30s"});
+  auto key = token_->encryption_key(material_);
+  ASSERT_TRUE(key) << why(key);
+  key_ = *key;
+  files_.set_script("C_EncryptInit * CKR_GENERAL_ERROR\n");
+  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKmsInternal);
+  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKmsInternal);
+  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_TRUE(healthy_within(std::chrono::seconds(20)));
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(encrypt());
+  EXPECT_TRUE(token_->check());
+  EXPECT_EQ(token_->usage().recoveries, 1U);
+  files_.set_script("");
+  EXPECT_TRUE(encrypt());
 }
 
 TEST_F(FaultTest, ATokenThatLetsAKeyBeWrappedOrCopiedSofterIsNotAdmitted) {
