@@ -1,0 +1,145 @@
+// A service of one key without token or store, for tests of what stands before and after it: the
+// order of checks, and how answers are rendered.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kms/arn.h"
+#include "kms/service.h"
+
+namespace keyhold::api::test {
+
+inline constexpr std::string_view kKeyId = "1234abcd-12ab-34cd-56ef-1234567890ab";
+inline constexpr std::string_view kOtherKeyId = "0987dcba-09fe-87dc-65ba-ab0987654321";
+inline constexpr std::string_view kUnknownKeyId = "deadbeef-dead-4eef-8ead-deadbeefdead";
+
+class FakeService : public kms::Service {
+ public:
+  FakeService() {
+    record_.id = kKeyId;
+    record_.account = "111122223333";
+    record_.region = "eu-central-1";
+    record_.created_at = TimePoint(milliseconds(1608639949636));
+    material_.key_id = kKeyId;
+    material_.material_id = std::string(64, 'a');
+  }
+
+  /// What find_key finds under kKeyId: as a test wants it.
+  store::KeyRecord& record() { return record_; }
+  kms::KeyPtr key() const { return make(record_); }
+  kms::KeyPtr other_key() const {
+    store::KeyRecord other = record_;
+    other.id = kOtherKeyId;
+    other.state = KeyState::kEnabled;
+    return make(other);
+  }
+  /// A ciphertext whose header names the key.
+  static Bytes ciphertext(std::string_view key_id = kKeyId) {
+    const Bytes material_id(32, 0xaa);
+    const Bytes salt(15, 1);
+    const Bytes tag(16, 2);
+    Bytes blob =
+        kms::ciphertext_header(Construction::kEcbDerived, key_id, material_id, salt, tag, 12);
+    blob.insert(blob.end(), 12 + 16 + 4, std::uint8_t{3});
+    return blob;
+  }
+
+  /// What each call that does work answers, if set.
+  std::optional<Error> failure;
+  /// Thrown instead, if set: a bug.
+  std::optional<std::string> bug;
+  /// The calls that did work, by name.
+  std::vector<std::string> calls;
+
+  Result<kms::KeyPtr> find_key(const kms::Scope& scope, std::string_view identifier,
+                               kms::KeyLookup) override {
+    if (identifier == kKeyId || identifier == "alias/known") return key();
+    if (identifier == kOtherKeyId) return other_key();
+    if (identifier.starts_with("arn:")) return Error(ErrorCode::kAccessDenied);
+    return Error(
+        ErrorCode::kNotFound,
+        "Key '" + kms::key_arn(scope.region, scope.account, identifier) + "' does not exist");
+  }
+  kms::KeyPtr find_key_by_id(const kms::Scope&, std::string_view key_id) override {
+    return key_id == kKeyId ? key() : nullptr;
+  }
+
+  Result<kms::KeyPtr> create_key(const kms::Scope&, const kms::NewKey& wanted) override {
+    TRY(work("create_key"));
+    store::KeyRecord record = record_;
+    record.description = wanted.description;
+    return make(record);
+  }
+  Result<kms::Page<kms::KeyPtr>> list_keys(const kms::Scope&,
+                                           const kms::PageRequest& page) override {
+    TRY(work("list_keys " + std::to_string(page.limit)));
+    return kms::Page<kms::KeyPtr>{{key()}, "next"};
+  }
+  Result<void> update_description(const kms::Key&, std::string_view) override {
+    return work("update_description");
+  }
+  Result<void> enable_key(const kms::Key&) override { return work("enable_key"); }
+  Result<void> disable_key(const kms::Key&) override { return work("disable_key"); }
+  Result<TimePoint> schedule_deletion(const kms::Key&, int days) override {
+    TRY(work("schedule_deletion " + std::to_string(days)));
+    return record_.created_at + kDay * days;
+  }
+  Result<void> cancel_deletion(const kms::Key&) override { return work("cancel_deletion"); }
+  Result<void> rotate_on_demand(const kms::Key&) override { return work("rotate_on_demand"); }
+  Result<void> enable_rotation(const kms::Key&, int days) override {
+    return work("enable_rotation " + std::to_string(days));
+  }
+  Result<void> disable_rotation(const kms::Key&) override { return work("disable_rotation"); }
+  Result<kms::Encrypted> encrypt(const kms::Key& target, ByteView,
+                                 const kms::EncryptionContext&) override {
+    TRY(work("encrypt"));
+    return kms::Encrypted{ciphertext(target.id()), material_.material_id};
+  }
+  Result<kms::Decrypted> decrypt(const kms::Key&, const kms::CiphertextBlob&,
+                                 const kms::EncryptionContext&) override {
+    TRY(work("decrypt"));
+    return kms::Decrypted{Secret("attack at dawn"), material_.material_id};
+  }
+  Result<Secret> random(std::size_t size) override {
+    TRY(work("random " + std::to_string(size)));
+    return Secret(size);
+  }
+  Result<void> create_alias(const kms::Scope&, std::string_view, const kms::Key&) override {
+    return work("create_alias");
+  }
+  Result<void> update_alias(const kms::Scope&, std::string_view, const kms::Key&) override {
+    return work("update_alias");
+  }
+  Result<void> delete_alias(const kms::Scope&, std::string_view) override {
+    return work("delete_alias");
+  }
+  Result<kms::Page<store::AliasRecord>> list_aliases(const kms::Scope&, const kms::Key*,
+                                                     const kms::PageRequest& page) override {
+    TRY(work("list_aliases " + std::to_string(page.limit)));
+    return kms::Page<store::AliasRecord>{};
+  }
+  Result<kms::ReconcileReport> reconcile() override { return kms::ReconcileReport{}; }
+  kms::KeyPtr inspect_key(std::string_view) override { return nullptr; }
+  void run_due_work() override {}
+  void stop() override {}
+
+ private:
+  Result<void> work(std::string call) {
+    calls.push_back(std::move(call));
+    if (bug) throw std::runtime_error(*bug);
+    if (failure) return *failure;
+    return {};
+  }
+  kms::KeyPtr make(const store::KeyRecord& record) const {
+    return std::make_shared<const kms::Key>(
+        record,
+        std::vector<kms::KeyMaterialPtr>{std::make_shared<const kms::KeyMaterial>(material_)},
+        std::nullopt);
+  }
+
+  store::KeyRecord record_;
+  store::MaterialRecord material_;
+};
+
+}  // namespace keyhold::api::test
