@@ -1,0 +1,227 @@
+#include "tests/kms/fixture.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "token/softhsm.h"
+
+namespace keyhold::kms::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path make_folder() {
+  std::string name =
+      std::string(fs::is_directory("/dev/shm") ? "/dev/shm" : "/tmp") + "/keyhold-kms-XXXXXX";
+  if (::mkdtemp(name.data()) == nullptr) std::abort();
+  return name;
+}
+
+}  // namespace
+
+Result<void> Events::key_rotated(const RotationEvent& event) {
+  std::function<Result<void>()> answer;
+  {
+    const std::lock_guard lock(mutex_);
+    rotations_.push_back(event);
+    answer = answer_;
+  }
+  return answer ? answer() : Result<void>();
+}
+
+Result<void> Events::key_deleted(const DeletionEvent& event) {
+  std::function<Result<void>()> answer;
+  {
+    const std::lock_guard lock(mutex_);
+    deletions_.push_back(event);
+    answer = answer_;
+  }
+  return answer ? answer() : Result<void>();
+}
+
+void Events::on_tell(std::function<Result<void>()> answer) {
+  const std::lock_guard lock(mutex_);
+  answer_ = std::move(answer);
+}
+
+std::vector<RotationEvent> Events::rotations() const {
+  const std::lock_guard lock(mutex_);
+  return rotations_;
+}
+
+std::vector<DeletionEvent> Events::deletions() const {
+  const std::lock_guard lock(mutex_);
+  return deletions_;
+}
+
+World::World(std::string folder)
+    : folder_(folder.empty() ? make_folder() : fs::path(folder)), owned_(folder.empty()) {
+  // Due work runs when the test says so.
+  options.lifecycle_interval = std::chrono::hours(1);
+}
+
+World::~World() {
+  close();
+  if (!owned_) return;
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+Result<void> World::try_open() {
+  token::SoftHsmRequest request;
+  request.folder = folder_ / "softhsm";
+  request.module = kSoftHsm;
+  request.label = "keyhold-test";
+  request.so_pin = Secret(std::string_view("so-pin-0815"));
+  request.pin = Secret(kPin);
+  TRY_ASSIGN(auto overrides, token::prepare_softhsm(request));
+  overrides.push_back("module.path=" + module);
+  overrides.insert(overrides.end(), profile_overrides.begin(), profile_overrides.end());
+  TRY_ASSIGN(const auto profile,
+             token::read_profile(KEYHOLD_SOURCE_DIR "/hsm-config/softhsm-2.6.toml", overrides));
+  TRY_ASSIGN(token_, token::Pkcs11Token::open(profile, Secret(std::string_view(pin)), system_clock_,
+                                              random));
+  TRY_ASSIGN(store_, store::SqliteStore::open(folder_ / "keyhold.db"));
+  hooked_token_ = std::make_unique<HookedToken>(*token_, token_hook);
+  hooked_store_ = std::make_unique<HookedStore>(*store_, store_hook);
+  TRY_ASSIGN(service_,
+             Service::start(*hooked_store_, *hooked_token_, clock, random, events, options));
+  return {};
+}
+
+void World::close() {
+  service_.reset();
+  hooked_store_.reset();
+  hooked_token_.reset();
+  store_.reset();
+  token_.reset();
+}
+
+fs::path World::token_folder() const {
+  for (const auto& entry : fs::directory_iterator(folder_ / "softhsm" / "tokens")) {
+    if (entry.is_directory()) return entry.path();
+  }
+  ADD_FAILURE() << "there is no token";
+  return {};
+}
+
+KeyPtr World::create_key(std::string description) {
+  NewKey wanted;
+  wanted.description = std::move(description);
+  const auto key = service().create_key(scope, wanted);
+  EXPECT_TRUE(key) << why(key);
+  return key ? *key : nullptr;
+}
+
+Bytes World::encrypt(const KeyPtr& key, std::string_view plaintext) {
+  const auto encrypted = service().encrypt(*newest(key), as_bytes(plaintext), {});
+  EXPECT_TRUE(encrypted) << why(encrypted);
+  return encrypted ? encrypted->blob : Bytes();
+}
+
+Result<Decrypted> World::decrypt(ByteView blob) {
+  const auto parsed = parse_ciphertext_blob(blob);
+  if (!parsed) return Error(ErrorCode::kInvalidCiphertext);
+  const auto key = service().find_key_by_id(scope, parsed->key_id);
+  if (!key) return Error(ErrorCode::kNotFound);
+  return service().decrypt(*key, *parsed, {});
+}
+
+ReconcileReport World::reconcile() {
+  const auto report = service().reconcile();
+  EXPECT_TRUE(report) << why(report);
+  return report ? *report : ReconcileReport();
+}
+
+std::vector<std::string> World::object_names() {
+  const auto objects = token_->list_objects();
+  EXPECT_TRUE(objects) << why(objects);
+  std::vector<std::string> names;
+  if (objects) {
+    for (const auto& object : *objects) names.push_back(to_hex(object.id));
+  }
+  return names;
+}
+
+std::size_t World::expect_whole() {
+  const auto loaded = store_->load();
+  EXPECT_TRUE(loaded) << why(loaded);
+  if (!loaded) return 0;
+  EXPECT_TRUE(loaded->unborn_keys.empty()) << "an unborn key is left";
+  EXPECT_TRUE(loaded->intents.empty()) << "an intent is left";
+
+  std::map<std::string, std::vector<store::MaterialRecord>> materials;
+  std::set<std::string> accounted;
+  for (const auto& row : loaded->materials) {
+    materials[row.key_id].push_back(row);
+    EXPECT_TRUE(accounted.insert(row.object_name.hex()).second) << "two materials of one name";
+    EXPECT_TRUE(row.announced) << "a rotation was not announced";
+  }
+  std::map<std::string, int> objects;
+  for (const auto& name : object_names()) ++objects[name];
+  for (const auto& name : accounted) {
+    EXPECT_EQ(objects[name], 1) << "a material without its one object";
+  }
+
+  std::size_t keys = 0;
+  for (const auto& row : loaded->keys) {
+    ++keys;
+    EXPECT_FALSE(row.destroying) << "a destruction is not finished";
+    const auto& of_key = materials[row.id];
+    EXPECT_FALSE(of_key.empty()) << "a key without material";
+    int on_demand = 0;
+    for (std::size_t i = 0; i < of_key.size(); ++i) {
+      EXPECT_EQ(of_key[i].sequence, static_cast<int>(i));
+      EXPECT_EQ(of_key[i].rotation_type.has_value(), i > 0);
+      if (of_key[i].rotation_type == RotationType::kOnDemand) ++on_demand;
+    }
+    EXPECT_EQ(row.on_demand_rotations, on_demand) << "rotations and their count differ";
+
+    const auto key = service().inspect_key(row.id);
+    EXPECT_NE(key, nullptr) << "the service does not know a stored key";
+    if (!key) continue;
+    EXPECT_EQ(key->record(), row) << "service and store differ";
+    EXPECT_FALSE(key->running_rotation());
+    EXPECT_EQ(key->materials().size(), of_key.size());
+    for (std::size_t i = 0; i < std::min(of_key.size(), key->materials().size()); ++i) {
+      EXPECT_EQ(key->materials()[i]->record, of_key[i]);
+    }
+    const auto blob = service().encrypt(*key, as_bytes("proof"), {});
+    EXPECT_TRUE(blob) << why(blob);
+    if (blob) {
+      const auto plain = decrypt(blob->blob);
+      EXPECT_TRUE(plain) << why(plain);
+      if (plain) {
+        EXPECT_EQ(plain->plaintext.text(), "proof");
+        EXPECT_EQ(plain->material_id, of_key.back().material_id);
+      }
+    }
+  }
+  for (const auto& [id, rows] : materials) {
+    EXPECT_TRUE(std::ranges::any_of(loaded->keys, [&](const auto& row) { return row.id == id; }))
+        << "materials without a key";
+  }
+  PageRequest everything;
+  everything.limit = 1'000'000;
+  const auto listed = service().list_keys(scope, everything);
+  EXPECT_TRUE(listed) << why(listed);
+  if (listed) {
+    EXPECT_EQ(listed->elements.size(), keys);
+  }
+
+  std::size_t strangers = 0;
+  for (const auto& [name, count] : objects) {
+    if (!accounted.contains(name)) strangers += static_cast<std::size_t>(count);
+  }
+  const auto report = reconcile();
+  EXPECT_TRUE(report.finished.empty()) << report.finished.front();
+  EXPECT_TRUE(report.withdrawn.empty()) << report.withdrawn.front();
+  EXPECT_TRUE(report.alarms.empty()) << report.alarms.front();
+  EXPECT_EQ(report.strangers.size(), strangers)
+      << "strangers that are not reported, or no strangers";
+  return strangers;
+}
+
+}  // namespace keyhold::kms::testing

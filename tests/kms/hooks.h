@@ -1,0 +1,148 @@
+// A store and a token that let a test step in before and after each call that changes something.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <utility>
+
+#include "store/store.h"
+#include "token/token.h"
+
+namespace keyhold::kms::testing {
+
+/// Asked around each hooked call, from any thread. An error from `before` is answered instead of
+/// making the call, so that nothing has happened.
+struct Hook {
+  std::function<Result<void>(std::string_view call)> before;
+  std::function<void(std::string_view call)> after;
+
+  template <typename Call>
+  auto around(std::string_view name, const Call& call) -> decltype(call()) {
+    if (before) TRY(before(name));
+    auto result = call();
+    if (after) after(name);
+    return result;
+  }
+};
+
+/// Hooks every write.
+class HookedStore final : public store::Store {
+ public:
+  HookedStore(store::Store& inner, Hook& hook) : inner_(inner), hook_(hook) {}
+
+  Result<store::Contents> load() override { return inner_.load(); }
+  Result<std::optional<std::string>> setting(std::string_view name) override {
+    return inner_.setting(name);
+  }
+  Result<void> put_setting(std::string_view name, std::string_view value) override {
+    return hook_.around("put_setting", [&] { return inner_.put_setting(name, value); });
+  }
+  Result<void> begin_key(const store::KeyRecord& key, const store::IntentRecord& intent) override {
+    return hook_.around("begin_key", [&] { return inner_.begin_key(key, intent); });
+  }
+  Result<void> finish_key(const store::MaterialRecord& material) override {
+    return hook_.around("finish_key", [&] { return inner_.finish_key(material); });
+  }
+  Result<void> abandon_key(std::string_view key_id) override {
+    return hook_.around("abandon_key", [&] { return inner_.abandon_key(key_id); });
+  }
+  Result<void> begin_rotation(const store::IntentRecord& intent, std::uint64_t version) override {
+    return hook_.around("begin_rotation", [&] { return inner_.begin_rotation(intent, version); });
+  }
+  Result<void> finish_rotation(const store::KeyRecord& key,
+                               const store::MaterialRecord& material) override {
+    return hook_.around("finish_rotation", [&] { return inner_.finish_rotation(key, material); });
+  }
+  Result<void> replace_intent(const ObjectName& old_name, const ObjectName& new_name) override {
+    return hook_.around("replace_intent",
+                        [&] { return inner_.replace_intent(old_name, new_name); });
+  }
+  Result<void> withdraw_intent(const ObjectName& name) override {
+    return hook_.around("withdraw_intent", [&] { return inner_.withdraw_intent(name); });
+  }
+  Result<void> mark_announced(const ObjectName& name) override {
+    return hook_.around("mark_announced", [&] { return inner_.mark_announced(name); });
+  }
+  Result<void> update_key(const store::KeyRecord& key) override {
+    return hook_.around("update_key", [&] { return inner_.update_key(key); });
+  }
+  Result<void> erase_key(std::string_view key_id) override {
+    return hook_.around("erase_key", [&] { return inner_.erase_key(key_id); });
+  }
+  Result<void> insert_alias(const store::AliasRecord& alias) override {
+    return hook_.around("insert_alias", [&] { return inner_.insert_alias(alias); });
+  }
+  Result<void> update_alias(const store::AliasRecord& alias) override {
+    return hook_.around("update_alias", [&] { return inner_.update_alias(alias); });
+  }
+  Result<void> delete_alias(std::string_view account, std::string_view region,
+                            std::string_view name) override {
+    return hook_.around("delete_alias", [&] { return inner_.delete_alias(account, region, name); });
+  }
+  Result<void> insert_credential(const store::CredentialRecord& credential) override {
+    return hook_.around("insert_credential", [&] { return inner_.insert_credential(credential); });
+  }
+  Result<void> update_credential(const store::CredentialRecord& credential) override {
+    return hook_.around("update_credential", [&] { return inner_.update_credential(credential); });
+  }
+  Result<std::uint64_t> reserve_invocations(const ObjectName& material,
+                                            std::uint64_t count) override {
+    return hook_.around("reserve_invocations",
+                        [&] { return inner_.reserve_invocations(material, count); });
+  }
+  Result<void> check() override { return inner_.check(); }
+
+ private:
+  store::Store& inner_;
+  Hook& hook_;
+};
+
+/// Hooks what makes, adopts and destroys objects, and check.
+class HookedToken final : public token::Token {
+ public:
+  HookedToken(token::Token& inner, Hook& hook) : inner_(inner), hook_(hook) {}
+
+  token::TokenIdentity identity() const override { return inner_.identity(); }
+  Result<token::GeneratedMaterial> generate_material(const ObjectName& name,
+                                                     std::string_view label) override {
+    return hook_.around("generate_material", [&] { return inner_.generate_material(name, label); });
+  }
+  Result<std::optional<token::GeneratedMaterial>> adopt_material(const ObjectName& name) override {
+    return hook_.around("adopt_material", [&] { return inner_.adopt_material(name); });
+  }
+  Result<void> check_material(const token::Material& material) override {
+    return inner_.check_material(material);
+  }
+  Result<void> destroy_material(const ObjectName& name) override {
+    return hook_.around("destroy_material", [&] { return inner_.destroy_material(name); });
+  }
+  Result<token::ObjectEvidence> evidence(const ObjectName& name) override {
+    return inner_.evidence(name);
+  }
+  Result<std::vector<token::ListedObject>> list_objects() override { return inner_.list_objects(); }
+  Result<token::MessageKeyPtr> encryption_key(const token::Material& material) override {
+    return inner_.encryption_key(material);
+  }
+  Result<token::MessageKeyPtr> decryption_key(const token::Material& material, ByteView salt,
+                                              ByteView header_tag) override {
+    return inner_.decryption_key(material, salt, header_tag);
+  }
+  Result<Bytes> encrypt(const token::MessageKey& key, ByteView iv, ByteView aad,
+                        ByteView plaintext) override {
+    return inner_.encrypt(key, iv, aad, plaintext);
+  }
+  Result<Secret> decrypt(const token::MessageKey& key, ByteView iv, ByteView aad,
+                         ByteView ciphertext_and_tag) override {
+    return inner_.decrypt(key, iv, aad, ciphertext_and_tag);
+  }
+  Result<Secret> random(std::size_t size) override { return inner_.random(size); }
+  Result<void> check() override {
+    return hook_.around("check", [&] { return inner_.check(); });
+  }
+
+ private:
+  token::Token& inner_;
+  Hook& hook_;
+};
+
+}  // namespace keyhold::kms::testing
