@@ -361,6 +361,38 @@ TEST_F(AuditWriter, LaterLinesWaitForTheDiskToTakeThemInOrder) {
   EXPECT_EQ(contents(file_), big + "\nafter\n");
 }
 
+TEST_F(AuditWriter, LinesThatComeWhileAWriteFailsAreKeptToo) {
+  const auto writer = opened(in(folder_.path()));
+  FileSizeLimit limit(1000);
+  ASSERT_TRUE(writer->append(std::string(2000, 'x'), Durability::kLater));
+  constexpr int kThreads = 4;
+  constexpr int kLines = 500;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kLines; ++i) {
+        ASSERT_TRUE(
+            writer->append(std::to_string(t) + ":" + std::to_string(i), Durability::kLater));
+        if (i % 5 != 0) continue;
+        ASSERT_FALSE(writer->append("fails", Durability::kBeforeReturn));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(contents(file_), "");
+  limit.lift();
+  ASSERT_TRUE(writer->close());
+  const auto written = lines(file_);
+  ASSERT_EQ(written.size(), std::size_t{1 + kThreads * kLines});
+  std::map<std::string, int> next;
+  for (std::size_t i = 1; i < written.size(); ++i) {
+    const std::size_t colon = written[i].find(':');
+    ASSERT_NE(colon, std::string::npos) << written[i];
+    const std::string thread = written[i].substr(0, colon);
+    EXPECT_EQ(std::stoi(written[i].substr(colon + 1)), next[thread]++);
+  }
+}
+
 TEST_F(AuditWriter, AFullQueueBehindAFullDiskRefusesAndRecovers) {
   auto options = in(folder_.path());
   options.max_queued_bytes = 5000;

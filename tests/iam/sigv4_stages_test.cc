@@ -103,6 +103,20 @@ TEST(HeaderTable, FindsNamesInAnyCaseInOrderOfArrival) {
   EXPECT_EQ(table.all().size(), 4u);
 }
 
+TEST(HeaderTable, KeepsTheOrderOfArrivalAmongMany) {
+  std::vector<std::string> values;
+  for (int i = 0; i < 100; ++i) values.push_back(std::to_string(i));
+  std::vector<Header> headers;
+  for (const std::string& value : values) {
+    headers.push_back({"X-Many", value});
+    headers.push_back({"A-Other", value});
+  }
+  const HeaderTable table(headers);
+  const auto named = table.named("x-many");
+  ASSERT_EQ(named.size(), values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(named[i].value, values[i]);
+}
+
 TEST(Sign, NeedsAHostAndADate) {
   const std::vector<Header> no_date = {{"Host", "h"}};
   const std::vector<Header> no_host = {{"X-Amz-Date", "20150830T123600Z"}};
