@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Kills the service at random moments under mixed load and looks after each start whether everything
-that it had acknowledged is there, and nothing half.
+"""Kills the service at random moments under mixed load and looks after each start whether
+everything that it had acknowledged is there, and nothing half.
 
 A client counts a change as acknowledged when its answer was read whole. A change whose answer never
 came may have happened or not; both are right, but nothing in between. What is compared after each
@@ -54,9 +54,9 @@ class Key:
         self.deletion_date = None
         self.rotations = 0
         self.rotations_unknown = 0  # asked for, without an answer
-        self.rows = []              # as ListKeyRotations last told them
-        self.aliases = {}           # name → True, or Unknown(True, False)
-        self.ciphertexts = []       # (plaintext, ciphertext)
+        self.rows = []  # as ListKeyRotations last told them
+        self.aliases = {}  # name → True, or Unknown(True, False)
+        self.ciphertexts = []  # (plaintext, ciphertext)
 
 
 class Worker:
@@ -89,7 +89,8 @@ class Worker:
         key = self.random.choice(self.keys)
         action = self.random.choices(
             (self.encrypt, self.rotate, self.alias, self.describe, self.deletion, self.disable),
-            (8, 3, 2, 2, 1, 1))[0]
+            (8, 3, 2, 2, 1, 1),
+        )[0]
         action(client, key)
 
     def create(self, client):
@@ -150,8 +151,9 @@ class Worker:
             key.state = "Enabled"
         elif key.state in ("Enabled", "Disabled"):
             key.state = Unknown(key.state, "PendingDeletion")
-            answer = client.call("ScheduleKeyDeletion", KeyId=key.id,
-                                 PendingWindowInDays=self.random.randint(7, 30))
+            answer = client.call(
+                "ScheduleKeyDeletion", KeyId=key.id, PendingWindowInDays=self.random.randint(7, 30)
+            )
             key.state, key.deletion_date = "PendingDeletion", answer["DeletionDate"]
 
     def disable(self, client, key):
@@ -177,8 +179,11 @@ def expect(truth, *what):
 def check_rotations(client, key, finished_by):
     """The rotations of a key: all acknowledged ones, none that nobody asked for, none half."""
     while True:
-        rows = list(client.pages("ListKeyRotations", "Rotations", KeyId=key.id,
-                                 IncludeKeyMaterial="ALL_KEY_MATERIAL"))
+        rows = list(
+            client.pages(
+                "ListKeyRotations", "Rotations", KeyId=key.id, IncludeKeyMaterial="ALL_KEY_MATERIAL"
+            )
+        )
         status = client.call("GetKeyRotationStatus", KeyId=key.id)
         # The start takes up an interrupted rotation in the background.
         if "OnDemandRotationStartDate" not in status:
@@ -186,17 +191,29 @@ def check_rotations(client, key, finished_by):
         expect(time.monotonic() < finished_by, key.id, "rotates without end")
         time.sleep(0.02)
     rotated = [row for row in rows if "RotationType" in row]
-    expect(len(rows) == len(rotated) + 1 and "RotationType" not in rows[0],
-           key.id, "does not list its first material once:", rows)
+    expect(
+        len(rows) == len(rotated) + 1 and "RotationType" not in rows[0],
+        key.id,
+        "does not list its first material once:",
+        rows,
+    )
     expect(rows[0]["KeyMaterialId"] == key.first_material, key.id, "lost its first material")
-    expect(key.rotations <= len(rotated) <= key.rotations + key.rotations_unknown,
-           key.id, "has", len(rotated), "rotations, of which", key.rotations,
-           "are acknowledged and", key.rotations_unknown, "are not known of")
+    expect(
+        key.rotations <= len(rotated) <= key.rotations + key.rotations_unknown,
+        key.id,
+        "has",
+        len(rotated),
+        "rotations, of which",
+        key.rotations,
+        "are acknowledged and",
+        key.rotations_unknown,
+        "are not known of",
+    )
     states = [row["KeyMaterialState"] for row in rows]
     expect(states == ["NON_CURRENT"] * (len(rows) - 1) + ["CURRENT"], key.id, "has", states)
     known = [(row["KeyMaterialId"], row.get("RotationDate")) for row in key.rows]
     told = [(row["KeyMaterialId"], row.get("RotationDate")) for row in rows]
-    expect(told[:len(known)] == known, key.id, "told other rotations before:", known, told)
+    expect(told[: len(known)] == known, key.id, "told other rotations before:", known, told)
     key.rows = rows
     key.rotations, key.rotations_unknown = len(rotated), 0
     return rows
@@ -204,15 +221,30 @@ def check_rotations(client, key, finished_by):
 
 def check_key(client, key, finished_by):
     metadata = client.call("DescribeKey", KeyId=key.id)["KeyMetadata"]
-    expect(metadata["Description"] in possible(key.description), key.id, "is described as",
-           metadata["Description"], "instead of", possible(key.description))
-    expect(metadata["KeyState"] in possible(key.state), key.id, "is", metadata["KeyState"],
-           "instead of", possible(key.state))
+    expect(
+        metadata["Description"] in possible(key.description),
+        key.id,
+        "is described as",
+        metadata["Description"],
+        "instead of",
+        possible(key.description),
+    )
+    expect(
+        metadata["KeyState"] in possible(key.state),
+        key.id,
+        "is",
+        metadata["KeyState"],
+        "instead of",
+        possible(key.state),
+    )
     if key.state == "PendingDeletion":
         expect(metadata["DeletionDate"] == key.deletion_date, key.id, "has another deletion date")
     expect(metadata["Enabled"] == (metadata["KeyState"] == "Enabled"), key.id, "is half enabled")
-    expect(("DeletionDate" in metadata) == (metadata["KeyState"] == "PendingDeletion"), key.id,
-           "has half a deletion date")
+    expect(
+        ("DeletionDate" in metadata) == (metadata["KeyState"] == "PendingDeletion"),
+        key.id,
+        "has half a deletion date",
+    )
     key.description, key.state = metadata["Description"], metadata["KeyState"]
     key.deletion_date = metadata.get("DeletionDate")
 
@@ -233,8 +265,11 @@ def check_key(client, key, finished_by):
     for plaintext, ciphertext in key.ciphertexts:
         expect(client.decrypt(ciphertext) == plaintext, key.id, "does not decrypt")
     answer = client.call("Decrypt", CiphertextBlob=signing.blob(client.encrypt(key.id, b"whole")))
-    expect(answer["KeyMaterialId"] == rows[-1]["KeyMaterialId"], key.id,
-           "does not encrypt under its current material")
+    expect(
+        answer["KeyMaterialId"] == rows[-1]["KeyMaterialId"],
+        key.id,
+        "does not encrypt under its current material",
+    )
 
 
 def check(keyhold, workers, retired):
@@ -260,7 +295,9 @@ def check(keyhold, workers, retired):
     for worker in workers:
         worker.creations_unknown = 0
         # Keys that cannot rotate any more give way to new ones.
-        for key in [key for key in worker.keys if key.rotations == MAX_ROTATIONS and key.ciphertexts]:
+        for key in [
+            key for key in worker.keys if key.rotations == MAX_ROTATIONS and key.ciphertexts
+        ]:
             worker.keys.remove(key)
             retired.append(key)
     client.close()
@@ -291,8 +328,10 @@ def main():
         keyhold.start()
         for kill in range(1, arguments.kills + 1):
             stop = threading.Event()
-            threads = [threading.Thread(target=worker.run, args=(keyhold.client(), stop))
-                       for worker in workers]
+            threads = [
+                threading.Thread(target=worker.run, args=(keyhold.client(), stop))
+                for worker in workers
+            ]
             for thread in threads:
                 thread.start()
             time.sleep(chance.uniform(0, arguments.longest))
@@ -306,10 +345,12 @@ def main():
             check(keyhold, workers, retired)
             if kill % 20 == 0 or kill == arguments.kills:
                 strangers = reconcile(keyhold)
-                print(f"{kill} kills, {sum(worker.acknowledged for worker in workers)} calls "
-                      f"acknowledged, {len(retired) + sum(len(w.keys) for w in workers)} keys, "
-                      f"{strangers} strangers in the token, {time.monotonic() - began:.0f} s",
-                      flush=True)
+                print(
+                    f"{kill} kills, {sum(worker.acknowledged for worker in workers)} calls "
+                    f"acknowledged, {len(retired) + sum(len(w.keys) for w in workers)} keys, "
+                    f"{strangers} strangers in the token, {time.monotonic() - began:.0f} s",
+                    flush=True,
+                )
     except (Wrong, service.StartFailed, signing.KmsError, *NO_ANSWER) as error:
         print(f"FAILED: {error!r}\nthe service's log ends:\n{keyhold.log()[-3000:]}", flush=True)
         return 1

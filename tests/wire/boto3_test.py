@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The service through a current boto3, unmodified: it is given AWS_ENDPOINT_URL_KMS and nothing else
-that a client of AWS does not have.
+"""The service through a current boto3, unmodified: it is given AWS_ENDPOINT_URL_KMS and nothing
+else that a client of AWS does not have.
 """
 
 import os
@@ -19,10 +19,17 @@ UNKNOWN_KEY = "11111111-2222-4333-8444-555555555555"
 def client(keyhold, region="us-east-1", **config):
     """The client that an application would make, in the environment that the service prints."""
     access_key, secret = keyhold.credentials()
-    os.environ.update({"AWS_ENDPOINT_URL_KMS": keyhold.endpoint, "AWS_DEFAULT_REGION": region,
-                       "AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret,
-                       "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-                       "AWS_EC2_METADATA_DISABLED": "true"})
+    os.environ.update(
+        {
+            "AWS_ENDPOINT_URL_KMS": keyhold.endpoint,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": secret,
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+    )
     # A LimitExceededException is retried by default; a test need not wait for that.
     config.setdefault("retries", {"total_max_attempts": 1})
     return boto3.Session().client("kms", config=botocore.config.Config(**config))
@@ -50,26 +57,37 @@ class MainJob(Boto3Case):
             if number:
                 answer = self.kms.rotate_key_on_demand(KeyId=key["KeyId"])
                 self.assertEqual(answer["KeyId"], key["Arn"])
-            ciphertexts.append(self.kms.encrypt(KeyId=key["Arn"], Plaintext=b"message %d" % number,
-                                                EncryptionContext={"number": str(number)}
-                                                )["CiphertextBlob"])
+            ciphertexts.append(
+                self.kms.encrypt(
+                    KeyId=key["Arn"],
+                    Plaintext=b"message %d" % number,
+                    EncryptionContext={"number": str(number)},
+                )["CiphertextBlob"]
+            )
         with self.assertRaises(self.kms.exceptions.LimitExceededException) as caught:
             self.kms.rotate_key_on_demand(KeyId=key["KeyId"])
         self.assertEqual(
             caught.exception.response["Error"]["Message"],
             "The on-demand rotations limit has been reached for the given keyId. No more on-demand "
-            "rotations can be performed for this key: " + key["Arn"])
+            "rotations can be performed for this key: " + key["Arn"],
+        )
 
         self.service.kill()
         self.service.start()
         self.kms = client(self.service)
         for number, ciphertext in enumerate(ciphertexts):
-            answer = self.kms.decrypt(CiphertextBlob=ciphertext,
-                                      EncryptionContext={"number": str(number)})
+            answer = self.kms.decrypt(
+                CiphertextBlob=ciphertext, EncryptionContext={"number": str(number)}
+            )
             self.assertEqual(answer["Plaintext"], b"message %d" % number)
             self.assertEqual(answer["KeyId"], key["Arn"])
-        rotations = [row for page in self.kms.get_paginator("list_key_rotations").paginate(
-            KeyId=key["KeyId"], PaginationConfig={"PageSize": 3}) for row in page["Rotations"]]
+        rotations = [
+            row
+            for page in self.kms.get_paginator("list_key_rotations").paginate(
+                KeyId=key["KeyId"], PaginationConfig={"PageSize": 3}
+            )
+            for row in page["Rotations"]
+        ]
         self.assertEqual(len(rotations), 10)
         self.assertEqual({row["RotationType"] for row in rotations}, {"ON_DEMAND"})
 
@@ -105,28 +123,36 @@ class Operations(Boto3Case):
         described = self.kms.describe_key(KeyId=key["Arn"])["KeyMetadata"]
         self.assertEqual(described, {**key, "Description": "second"})
         self.kms.disable_key(KeyId=key["KeyId"])
-        self.assertEqual(self.kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"],
-                         "Disabled")
+        self.assertEqual(
+            self.kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"], "Disabled"
+        )
         self.kms.enable_key(KeyId=key["KeyId"])
         scheduled = self.kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=10)
         self.assertEqual(scheduled["PendingWindowInDays"], 10)
         pending = self.kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
         self.assertEqual(pending["DeletionDate"], scheduled["DeletionDate"])
         self.assertEqual(self.kms.cancel_key_deletion(KeyId=key["KeyId"])["KeyId"], key["Arn"])
-        self.assertEqual(self.kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"],
-                         "Disabled")
+        self.assertEqual(
+            self.kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"], "Disabled"
+        )
 
     def test_cryptography(self):
         first, second = self.new_key()["KeyId"], self.new_key()["KeyId"]
         data_key = self.kms.generate_data_key(KeyId=first, KeySpec="AES_256")
-        self.assertEqual(self.kms.decrypt(CiphertextBlob=data_key["CiphertextBlob"])["Plaintext"],
-                         data_key["Plaintext"])
-        silent = self.kms.generate_data_key_without_plaintext(KeyId=first, NumberOfBytes=48)
-        moved = self.kms.re_encrypt(CiphertextBlob=silent["CiphertextBlob"], DestinationKeyId=second,
-                                    SourceKeyId=first)
         self.assertEqual(
-            len(self.kms.decrypt(CiphertextBlob=moved["CiphertextBlob"], KeyId=second)["Plaintext"]),
-            48)
+            self.kms.decrypt(CiphertextBlob=data_key["CiphertextBlob"])["Plaintext"],
+            data_key["Plaintext"],
+        )
+        silent = self.kms.generate_data_key_without_plaintext(KeyId=first, NumberOfBytes=48)
+        moved = self.kms.re_encrypt(
+            CiphertextBlob=silent["CiphertextBlob"], DestinationKeyId=second, SourceKeyId=first
+        )
+        self.assertEqual(
+            len(
+                self.kms.decrypt(CiphertextBlob=moved["CiphertextBlob"], KeyId=second)["Plaintext"]
+            ),
+            48,
+        )
         drawn = {self.kms.generate_random(NumberOfBytes=32)["Plaintext"] for _ in range(20)}
         self.assertEqual((len(drawn), {len(value) for value in drawn}), (20, {32}))
 
@@ -139,8 +165,9 @@ class Operations(Boto3Case):
         self.assertIn("NextRotationDate", status)
         self.kms.rotate_key_on_demand(KeyId=key)
         rows = self.kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")
-        self.assertEqual([row["KeyMaterialState"] for row in rows["Rotations"]],
-                         ["NON_CURRENT", "CURRENT"])
+        self.assertEqual(
+            [row["KeyMaterialState"] for row in rows["Rotations"]], ["NON_CURRENT", "CURRENT"]
+        )
         self.kms.disable_key_rotation(KeyId=key)
         self.assertFalse(self.kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"])
 
@@ -158,12 +185,22 @@ class Operations(Boto3Case):
         keys = {self.new_key()["KeyId"] for _ in range(7)}
         for number, key in enumerate(sorted(keys)):
             self.kms.create_alias(AliasName=f"alias/paged/{number}", TargetKeyId=key)
-        listed = [entry["KeyId"] for page in self.kms.get_paginator("list_keys").paginate(
-            PaginationConfig={"PageSize": 2}) for entry in page["Keys"]]
+        listed = [
+            entry["KeyId"]
+            for page in self.kms.get_paginator("list_keys").paginate(
+                PaginationConfig={"PageSize": 2}
+            )
+            for entry in page["Keys"]
+        ]
         self.assertEqual(len(listed), len(set(listed)))
         self.assertLessEqual(keys, set(listed))
-        aliases = [entry["AliasName"] for page in self.kms.get_paginator("list_aliases").paginate(
-            PaginationConfig={"PageSize": 2}) for entry in page["Aliases"]]
+        aliases = [
+            entry["AliasName"]
+            for page in self.kms.get_paginator("list_aliases").paginate(
+                PaginationConfig={"PageSize": 2}
+            )
+            for entry in page["Aliases"]
+        ]
         self.assertLessEqual({f"alias/paged/{number}" for number in range(7)}, set(aliases))
         self.assertEqual(self.kms.describe_custom_key_stores()["CustomKeyStores"], [])
 
@@ -182,32 +219,41 @@ class Errors(Boto3Case):
         pending = self.new_key()["KeyId"]
         self.kms.schedule_key_deletion(KeyId=pending)
         for expected, call in (
-                (raised.NotFoundException, lambda: self.kms.describe_key(KeyId=UNKNOWN_KEY)),
-                (raised.NotFoundException, lambda: self.kms.describe_key(KeyId="alias/absent")),
-                (raised.InvalidArnException,
-                 lambda: self.kms.rotate_key_on_demand(KeyId="alias/taken")),
-                (raised.DisabledException,
-                 lambda: self.kms.rotate_key_on_demand(KeyId=disabled)),
-                (raised.KMSInvalidStateException,
-                 lambda: self.kms.rotate_key_on_demand(KeyId=pending)),
-                (raised.AlreadyExistsException,
-                 lambda: self.kms.create_alias(AliasName="alias/taken", TargetKeyId=other)),
-                (raised.InvalidCiphertextException,
-                 lambda: self.kms.decrypt(CiphertextBlob=ciphertext[:-1])),
-                (raised.IncorrectKeyException,
-                 lambda: self.kms.decrypt(CiphertextBlob=ciphertext, KeyId=other)),
-                (raised.DryRunOperationException,
-                 lambda: self.kms.encrypt(KeyId=key, Plaintext=b"x", DryRun=True)),
-                (raised.InvalidMarkerException, lambda: self.kms.list_keys(Marker="foreign")),
-                (raised.UnsupportedOperationException,
-                 lambda: self.kms.get_public_key(KeyId=key))):
+            (raised.NotFoundException, lambda: self.kms.describe_key(KeyId=UNKNOWN_KEY)),
+            (raised.NotFoundException, lambda: self.kms.describe_key(KeyId="alias/absent")),
+            (
+                raised.InvalidArnException,
+                lambda: self.kms.rotate_key_on_demand(KeyId="alias/taken"),
+            ),
+            (raised.DisabledException, lambda: self.kms.rotate_key_on_demand(KeyId=disabled)),
+            (raised.KMSInvalidStateException, lambda: self.kms.rotate_key_on_demand(KeyId=pending)),
+            (
+                raised.AlreadyExistsException,
+                lambda: self.kms.create_alias(AliasName="alias/taken", TargetKeyId=other),
+            ),
+            (
+                raised.InvalidCiphertextException,
+                lambda: self.kms.decrypt(CiphertextBlob=ciphertext[:-1]),
+            ),
+            (
+                raised.IncorrectKeyException,
+                lambda: self.kms.decrypt(CiphertextBlob=ciphertext, KeyId=other),
+            ),
+            (
+                raised.DryRunOperationException,
+                lambda: self.kms.encrypt(KeyId=key, Plaintext=b"x", DryRun=True),
+            ),
+            (raised.InvalidMarkerException, lambda: self.kms.list_keys(Marker="foreign")),
+            (raised.UnsupportedOperationException, lambda: self.kms.get_public_key(KeyId=key)),
+        ):
             with self.assertRaises(expected):
                 call()
 
     def test_a_wrong_secret_is_a_client_error_of_its_code(self):
         self.kms = client(self.service)
-        stranger = boto3.Session(aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
-                                 aws_secret_access_key="wrong").client("kms")
+        stranger = boto3.Session(
+            aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key="wrong"
+        ).client("kms")
         with self.assertRaises(botocore.exceptions.ClientError) as caught:
             stranger.list_keys()
         self.assertEqual(caught.exception.response["Error"]["Code"], "InvalidSignatureException")

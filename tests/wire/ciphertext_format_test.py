@@ -17,8 +17,9 @@ DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "ciphertext-format.md"
 
 def page_of_python():
     """What the document's Python block defines."""
-    (source,) = re.findall(r"^```python\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"),
-                           re.MULTILINE | re.DOTALL)
+    (source,) = re.findall(
+        r"^```python\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     defined = {}
     exec(compile(source, DOCUMENT, "exec"), defined)  # pylint: disable=exec-used
     return defined
@@ -48,8 +49,11 @@ class CiphertextFormat(unittest.TestCase):
         os.environ["SOFTHSM2_CONF"] = keyhold.data + "/token/softhsm2.conf"
         library = PyKCS11.PyKCS11Lib()
         library.load(service.softhsm_module())
-        (slot,) = [slot for slot in library.getSlotList(tokenPresent=True)
-                   if library.getTokenInfo(slot).label.strip() == "keyhold"]
+        (slot,) = [
+            slot
+            for slot in library.getSlotList(tokenPresent=True)
+            if library.getTokenInfo(slot).label.strip() == "keyhold"
+        ]
         cls.session = library.openSession(slot, PyKCS11.CKF_SERIAL_SESSION)
         with open(keyhold.data + "/pin", encoding="ascii") as pin:
             cls.session.login(pin.read().strip())

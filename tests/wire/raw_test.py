@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The service over raw HTTP: the main job, every error of the RotateKeyOnDemand page that a symmetric
-key can cause, the calendar, bad days and bad requests. Needs nothing but Python.
+"""The service over raw HTTP: the main job, every error of the RotateKeyOnDemand page that a
+symmetric key can cause, the calendar, bad days and bad requests. Needs nothing but Python.
 """
 
 import base64
@@ -24,13 +24,19 @@ from signing import blob, unblob
 DAY = 86400
 UNKNOWN_KEY = "11111111-2222-4333-8444-555555555555"
 ACCOUNT = "000000000000"
-LIMIT_TEXT = ("The on-demand rotations limit has been reached for the given keyId. No more on-demand "
-              "rotations can be performed for this key: ")
-LOST_KEY_TEXT = ("The ciphertext refers to a customer master key that does not exist, does not exist "
-                 "in this region, or you are not allowed to access.")
-MISMATCH_TEXT = ("The request signature we calculated does not match the signature you provided. "
-                 "Check your AWS Secret Access Key and signing method. Consult the service "
-                 "documentation for details.")
+LIMIT_TEXT = (
+    "The on-demand rotations limit has been reached for the given keyId. No more on-demand "
+    "rotations can be performed for this key: "
+)
+LOST_KEY_TEXT = (
+    "The ciphertext refers to a customer master key that does not exist, does not exist "
+    "in this region, or you are not allowed to access."
+)
+MISMATCH_TEXT = (
+    "The request signature we calculated does not match the signature you provided. "
+    "Check your AWS Secret Access Key and signing method. Consult the service "
+    "documentation for details."
+)
 
 
 def key_arn(key_id, region="us-east-1", account=ACCOUNT):
@@ -38,7 +44,7 @@ def key_arn(key_id, region="us-east-1", account=ACCOUNT):
 
 
 class MainJob(ServiceCase):
-    """A key is born, used and rotated, and decrypts what was encrypted under every older material."""
+    """A key is born, used and rotated, and decrypts what was encrypted under older materials."""
 
     def test_ten_rotations_leave_eleven_ciphertexts_that_decrypt_and_an_eleventh_is_refused(self):
         key = self.new_key()
@@ -55,13 +61,16 @@ class MainJob(ServiceCase):
 
         rotations = self.rotations(key["KeyId"])
         self.assertEqual([row["RotationType"] for row in rotations], ["ON_DEMAND"] * 10)
-        self.assertEqual([row["KeyMaterialState"] for row in rotations],
-                         ["NON_CURRENT"] * 9 + ["CURRENT"])
+        self.assertEqual(
+            [row["KeyMaterialState"] for row in rotations], ["NON_CURRENT"] * 9 + ["CURRENT"]
+        )
         dates = [row["RotationDate"] for row in rotations]
         self.assertEqual(dates, sorted(dates))
         # Each ciphertext names the material it was made under.
-        named = [self.kms.call("Decrypt", CiphertextBlob=blob(ciphertext))["KeyMaterialId"]
-                 for ciphertext in ciphertexts]
+        named = [
+            self.kms.call("Decrypt", CiphertextBlob=blob(ciphertext))["KeyMaterialId"]
+            for ciphertext in ciphertexts
+        ]
         self.assertEqual(named[0], key["CurrentKeyMaterialId"])
         self.assertEqual(named[1:], [row["KeyMaterialId"] for row in rotations])
 
@@ -85,9 +94,14 @@ class MainJob(ServiceCase):
         self.kms.call("ScheduleKeyDeletion", KeyId=other, PendingWindowInDays=9)
 
         def told():
-            return [self.kms.call("DescribeKey", KeyId=key), self.kms.call("DescribeKey", KeyId=other),
-                    self.kms.call("GetKeyRotationStatus", KeyId=key), self.rotations(key),
-                    self.kms.call("ListAliases", KeyId=key), list(self.kms.pages("ListKeys", "Keys"))]
+            return [
+                self.kms.call("DescribeKey", KeyId=key),
+                self.kms.call("DescribeKey", KeyId=other),
+                self.kms.call("GetKeyRotationStatus", KeyId=key),
+                self.rotations(key),
+                self.kms.call("ListAliases", KeyId=key),
+                list(self.kms.pages("ListKeys", "Keys")),
+            ]
 
         before = told()
         self.service.kill()
@@ -99,15 +113,30 @@ class MainJob(ServiceCase):
         self.kms.call("RotateKeyOnDemand", KeyId=key["KeyId"])
         shown = self.service.inspect(key["KeyId"])
         self.assertEqual(shown["arn"], key["Arn"])
-        self.assertEqual([material["state"] for material in shown["materials"]],
-                         ["NON_CURRENT", "CURRENT"])
+        self.assertEqual(
+            [material["state"] for material in shown["materials"]], ["NON_CURRENT", "CURRENT"]
+        )
         for material in shown["materials"]:
             said = material["token"]
             self.assertEqual(
-                {name: said[name] for name in ("CKA_LOCAL", "CKA_SENSITIVE", "CKA_ALWAYS_SENSITIVE",
-                                               "CKA_EXTRACTABLE", "CKA_NEVER_EXTRACTABLE")},
-                {"CKA_LOCAL": True, "CKA_SENSITIVE": True, "CKA_ALWAYS_SENSITIVE": True,
-                 "CKA_EXTRACTABLE": False, "CKA_NEVER_EXTRACTABLE": True})
+                {
+                    name: said[name]
+                    for name in (
+                        "CKA_LOCAL",
+                        "CKA_SENSITIVE",
+                        "CKA_ALWAYS_SENSITIVE",
+                        "CKA_EXTRACTABLE",
+                        "CKA_NEVER_EXTRACTABLE",
+                    )
+                },
+                {
+                    "CKA_LOCAL": True,
+                    "CKA_SENSITIVE": True,
+                    "CKA_ALWAYS_SENSITIVE": True,
+                    "CKA_EXTRACTABLE": False,
+                    "CKA_NEVER_EXTRACTABLE": True,
+                },
+            )
             self.assertEqual(material["checkValue"], "matches")
 
     def test_an_encryption_context_is_bound_whatever_the_order_of_its_pairs(self):
@@ -118,65 +147,112 @@ class MainJob(ServiceCase):
         self.assertEqual(self.kms.decrypt(ciphertext, EncryptionContext=turned), b"x")
         for wrong in ({}, {"a": "1", "b": "2"}, {**context, "A": "1"}, {**context, "a": "2"}):
             self.assertEqual(
-                self.refused("InvalidCiphertextException", "Decrypt",
-                             CiphertextBlob=blob(ciphertext), EncryptionContext=wrong), "")
+                self.refused(
+                    "InvalidCiphertextException",
+                    "Decrypt",
+                    CiphertextBlob=blob(ciphertext),
+                    EncryptionContext=wrong,
+                ),
+                "",
+            )
 
     def test_data_keys_are_what_their_ciphertexts_decrypt_to(self):
         key = self.new_key()
-        for wanted, size in (({"KeySpec": "AES_256"}, 32), ({"KeySpec": "AES_128"}, 16),
-                             ({"NumberOfBytes": 1024}, 1024)):
+        for wanted, size in (
+            ({"KeySpec": "AES_256"}, 32),
+            ({"KeySpec": "AES_128"}, 16),
+            ({"NumberOfBytes": 1024}, 1024),
+        ):
             answer = self.kms.call("GenerateDataKey", KeyId=key["Arn"], **wanted)
             self.assertEqual(set(answer), {"CiphertextBlob", "KeyId", "KeyMaterialId", "Plaintext"})
             self.assertEqual(answer["KeyId"], key["Arn"])
             self.assertEqual(len(unblob(answer["Plaintext"])), size)
-            self.assertEqual(self.kms.decrypt(unblob(answer["CiphertextBlob"])),
-                             unblob(answer["Plaintext"]))
+            self.assertEqual(
+                self.kms.decrypt(unblob(answer["CiphertextBlob"])), unblob(answer["Plaintext"])
+            )
             silent = self.kms.call("GenerateDataKeyWithoutPlaintext", KeyId=key["KeyId"], **wanted)
             self.assertEqual(set(silent), {"CiphertextBlob", "KeyId", "KeyMaterialId"})
             self.assertEqual(len(self.kms.decrypt(unblob(silent["CiphertextBlob"]))), size)
         for unclear in ({}, {"KeySpec": "AES_256", "NumberOfBytes": 32}):
             self.assertEqual(
-                self.refused("ValidationException", "GenerateDataKey", KeyId=key["KeyId"],
-                             **unclear), "Please specify either number of bytes or key spec.")
+                self.refused(
+                    "ValidationException", "GenerateDataKey", KeyId=key["KeyId"], **unclear
+                ),
+                "Please specify either number of bytes or key spec.",
+            )
 
     def test_reencryption_moves_a_ciphertext_to_another_key_and_context(self):
         first, second = self.new_key(), self.new_key()
         source = self.kms.encrypt(first["KeyId"], b"moved", EncryptionContext={"in": "1"})
-        answer = self.kms.call("ReEncrypt", CiphertextBlob=blob(source),
-                               SourceEncryptionContext={"in": "1"},
-                               DestinationKeyId=second["KeyId"],
-                               DestinationEncryptionContext={"out": "2"})
+        answer = self.kms.call(
+            "ReEncrypt",
+            CiphertextBlob=blob(source),
+            SourceEncryptionContext={"in": "1"},
+            DestinationKeyId=second["KeyId"],
+            DestinationEncryptionContext={"out": "2"},
+        )
         self.assertEqual((answer["SourceKeyId"], answer["KeyId"]), (first["Arn"], second["Arn"]))
         self.assertEqual(answer["SourceKeyMaterialId"], first["CurrentKeyMaterialId"])
         self.assertEqual(answer["DestinationKeyMaterialId"], second["CurrentKeyMaterialId"])
         moved = unblob(answer["CiphertextBlob"])
         self.assertEqual(self.kms.decrypt(moved, EncryptionContext={"out": "2"}), b"moved")
-        self.refused("IncorrectKeyException", "Decrypt", CiphertextBlob=blob(moved),
-                     KeyId=first["KeyId"], EncryptionContext={"out": "2"})
+        self.refused(
+            "IncorrectKeyException",
+            "Decrypt",
+            CiphertextBlob=blob(moved),
+            KeyId=first["KeyId"],
+            EncryptionContext={"out": "2"},
+        )
 
     def test_a_dry_run_tells_that_it_would_have_succeeded_and_does_nothing(self):
         key = self.new_key()
-        text = self.refused("DryRunOperationException", "Encrypt", KeyId=key["KeyId"],
-                            Plaintext=blob(b"x"), DryRun=True)
+        text = self.refused(
+            "DryRunOperationException",
+            "Encrypt",
+            KeyId=key["KeyId"],
+            Plaintext=blob(b"x"),
+            DryRun=True,
+        )
         self.assertEqual(text, "The request would have succeeded, but the DryRun option is set.")
         self.kms.call("DisableKey", KeyId=key["KeyId"])
-        self.refused("DisabledException", "Encrypt", KeyId=key["KeyId"], Plaintext=blob(b"x"),
-                     DryRun=True)
+        self.refused(
+            "DisabledException", "Encrypt", KeyId=key["KeyId"], Plaintext=blob(b"x"), DryRun=True
+        )
 
     def test_what_an_operation_answers_has_no_nulls_and_no_further_members(self):
         metadata = self.new_key()
         self.assertEqual(
             set(metadata),
-            {"AWSAccountId", "Arn", "CreationDate", "CurrentKeyMaterialId", "CustomerMasterKeySpec",
-             "Description", "Enabled", "EncryptionAlgorithms", "KeyId", "KeyManager", "KeySpec",
-             "KeyState", "KeyUsage", "MultiRegion", "Origin"})
+            {
+                "AWSAccountId",
+                "Arn",
+                "CreationDate",
+                "CurrentKeyMaterialId",
+                "CustomerMasterKeySpec",
+                "Description",
+                "Enabled",
+                "EncryptionAlgorithms",
+                "KeyId",
+                "KeyManager",
+                "KeySpec",
+                "KeyState",
+                "KeyUsage",
+                "MultiRegion",
+                "Origin",
+            },
+        )
         key = metadata["KeyId"]
-        self.assertEqual(self.kms.call("GetKeyRotationStatus", KeyId=key),
-                         {"KeyId": key, "KeyRotationEnabled": False})
-        self.assertEqual(self.kms.call("ListKeyRotations", KeyId=key),
-                         {"Rotations": [], "Truncated": False})
-        self.assertEqual(set(self.kms.call("Encrypt", KeyId=key, Plaintext=blob(b"x"))),
-                         {"CiphertextBlob", "EncryptionAlgorithm", "KeyId"})
+        self.assertEqual(
+            self.kms.call("GetKeyRotationStatus", KeyId=key),
+            {"KeyId": key, "KeyRotationEnabled": False},
+        )
+        self.assertEqual(
+            self.kms.call("ListKeyRotations", KeyId=key), {"Rotations": [], "Truncated": False}
+        )
+        self.assertEqual(
+            set(self.kms.call("Encrypt", KeyId=key, Plaintext=blob(b"x"))),
+            {"CiphertextBlob", "EncryptionAlgorithm", "KeyId"},
+        )
         for operation in ("DisableKey", "EnableKey", "EnableKeyRotation", "DisableKeyRotation"):
             answer = self.kms.post(operation, json.dumps({"KeyId": key}).encode())
             self.assertEqual((answer.status, answer.body), (200, b""), operation)
@@ -190,7 +266,9 @@ class MainJob(ServiceCase):
         paged = [entry["KeyId"] for entry in self.kms.pages("ListKeys", "Keys", Limit=2)]
         self.assertEqual(paged, whole)
         self.assertLessEqual(set(keys), set(paged))
-        aliases = [entry["AliasName"] for entry in self.kms.pages("ListAliases", "Aliases", Limit=2)]
+        aliases = [
+            entry["AliasName"] for entry in self.kms.pages("ListAliases", "Aliases", Limit=2)
+        ]
         self.assertEqual(len(aliases), len(set(aliases)))
         self.assertLessEqual({f"alias/page-{number}" for number in range(5)}, set(aliases))
 
@@ -204,73 +282,99 @@ class MainJob(ServiceCase):
         self.kms.call("CreateAlias", AliasName=name, TargetKeyId=first)
         ciphertext = self.kms.encrypt(name, b"x")
         self.assertEqual(
-            self.refused("AlreadyExistsException", "CreateAlias", AliasName=name, TargetKeyId=second),
-            f"An alias with the name arn:aws:kms:us-east-1:{ACCOUNT}:{name} already exists")
+            self.refused(
+                "AlreadyExistsException", "CreateAlias", AliasName=name, TargetKeyId=second
+            ),
+            f"An alias with the name arn:aws:kms:us-east-1:{ACCOUNT}:{name} already exists",
+        )
         self.kms.call("UpdateAlias", AliasName=name, TargetKeyId=second)
         self.assertEqual(self.kms.decrypt(ciphertext), b"x")
-        self.refused("IncorrectKeyException", "Decrypt", CiphertextBlob=blob(ciphertext), KeyId=name)
+        self.refused(
+            "IncorrectKeyException", "Decrypt", CiphertextBlob=blob(ciphertext), KeyId=name
+        )
         self.kms.call("DeleteAlias", AliasName=name)
         self.assertEqual(
             self.refused("NotFoundException", "DescribeKey", KeyId=name),
-            f"Alias arn:aws:kms:us-east-1:{ACCOUNT}:{name} is not found.")
+            f"Alias arn:aws:kms:us-east-1:{ACCOUNT}:{name} is not found.",
+        )
 
     def test_what_is_not_implemented_is_refused_by_name_and_never_ignored(self):
-        for members, name in (({"Tags": [{"TagKey": "a", "TagValue": "b"}]}, "Tags"),
-                              ({"Policy": "{}"}, "Policy"), ({"MultiRegion": True}, "Multi-Region"),
-                              ({"BypassPolicyLockoutSafetyCheck": True},
-                               "BypassPolicyLockoutSafetyCheck"),
-                              ({"CustomKeyStoreId": "cks-1234"}, "Custom key stores"),
-                              ({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}, "RSA_2048"),
-                              ({"Origin": "EXTERNAL"}, "EXTERNAL")):
-            self.assertIn(name, self.refused("UnsupportedOperationException", "CreateKey", **members))
+        for members, name in (
+            ({"Tags": [{"TagKey": "a", "TagValue": "b"}]}, "Tags"),
+            ({"Policy": "{}"}, "Policy"),
+            ({"MultiRegion": True}, "Multi-Region"),
+            ({"BypassPolicyLockoutSafetyCheck": True}, "BypassPolicyLockoutSafetyCheck"),
+            ({"CustomKeyStoreId": "cks-1234"}, "Custom key stores"),
+            ({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}, "RSA_2048"),
+            ({"Origin": "EXTERNAL"}, "EXTERNAL"),
+        ):
+            self.assertIn(
+                name, self.refused("UnsupportedOperationException", "CreateKey", **members)
+            )
         # What asks for nothing is no reason to refuse: clients send it as a default.
         self.new_key(MultiRegion=False, BypassPolicyLockoutSafetyCheck=False, Tags=[])
-        text = self.refused("UnsupportedOperationException", "PutKeyPolicy", KeyId=UNKNOWN_KEY,
-                            Policy="{}")
+        text = self.refused(
+            "UnsupportedOperationException", "PutKeyPolicy", KeyId=UNKNOWN_KEY, Policy="{}"
+        )
         self.assertIn("PutKeyPolicy", text)
         self.refused("UnknownOperationException", "MakeCoffee")
-        self.assertEqual(self.kms.call("DescribeCustomKeyStores"),
-                         {"CustomKeyStores": [], "Truncated": False})
+        self.assertEqual(
+            self.kms.call("DescribeCustomKeyStores"), {"CustomKeyStores": [], "Truncated": False}
+        )
 
 
 class RotationErrors(ServiceCase):
-    """Each error of the RotateKeyOnDemand page, caused by what the page says causes it. Its limit is
-    tested with the main job, DependencyTimeout and KMSInternal behind the fault module.
+    """Each error of the RotateKeyOnDemand page, caused by what the page says causes it. Its limit
+    is tested with the main job, DependencyTimeout and KMSInternal behind the fault module.
     """
 
     def test_a_disabled_key_is_a_disabled_exception(self):
         key = self.new_key()
         self.kms.call("DisableKey", KeyId=key["KeyId"])
-        self.assertEqual(self.refused("DisabledException", "RotateKeyOnDemand", KeyId=key["KeyId"]),
-                         key["Arn"] + " is disabled.")
+        self.assertEqual(
+            self.refused("DisabledException", "RotateKeyOnDemand", KeyId=key["KeyId"]),
+            key["Arn"] + " is disabled.",
+        )
 
     def test_a_key_that_waits_for_its_deletion_is_an_invalid_state(self):
         key = self.new_key()
         self.kms.call("ScheduleKeyDeletion", KeyId=key["KeyId"])
         self.assertEqual(
             self.refused("KMSInvalidStateException", "RotateKeyOnDemand", KeyId=key["KeyId"]),
-            key["Arn"] + " is pending deletion.")
+            key["Arn"] + " is pending deletion.",
+        )
 
     def test_a_key_that_is_not_there_is_not_found(self):
         for identifier in (UNKNOWN_KEY, key_arn(UNKNOWN_KEY)):
             self.assertEqual(
                 self.refused("NotFoundException", "RotateKeyOnDemand", KeyId=identifier),
-                f"Key '{key_arn(UNKNOWN_KEY)}' does not exist")
-        self.assertEqual(self.refused("NotFoundException", "RotateKeyOnDemand", KeyId="no-key"),
-                         "Invalid keyId 'no-key'")
+                f"Key '{key_arn(UNKNOWN_KEY)}' does not exist",
+            )
         self.assertEqual(
-            self.refused("NotFoundException", "RotateKeyOnDemand",
-                         KeyId=key_arn(self.new_key()["KeyId"], region="eu-west-1")),
-            "Invalid arn eu-west-1")
+            self.refused("NotFoundException", "RotateKeyOnDemand", KeyId="no-key"),
+            "Invalid keyId 'no-key'",
+        )
+        self.assertEqual(
+            self.refused(
+                "NotFoundException",
+                "RotateKeyOnDemand",
+                KeyId=key_arn(self.new_key()["KeyId"], region="eu-west-1"),
+            ),
+            "Invalid arn eu-west-1",
+        )
 
     def test_an_alias_or_a_malformed_arn_is_an_invalid_arn(self):
         key = self.new_key()["KeyId"]
         self.kms.call("CreateAlias", AliasName="alias/rotated", TargetKeyId=key)
-        for name in ("alias/rotated", f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/rotated",
-                     "alias/absent"):
+        for name in (
+            "alias/rotated",
+            f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/rotated",
+            "alias/absent",
+        ):
             self.assertEqual(
                 self.refused("InvalidArnException", "RotateKeyOnDemand", KeyId=name),
-                "Key Aliases are not supported for this operation.")
+                "Key Aliases are not supported for this operation.",
+            )
         self.refused("InvalidArnException", "RotateKeyOnDemand", KeyId="arn:aws:kms:nonsense")
         self.assertEqual(self.rotations(key), [])
 
@@ -278,14 +382,21 @@ class RotationErrors(ServiceCase):
         self.assertEqual(
             self.refused("ValidationException", "RotateKeyOnDemand"),
             "1 validation error detected: Value null at 'keyId' failed to satisfy constraint: "
-            "Member must not be null")
+            "Member must not be null",
+        )
         text = self.refused("ValidationException", "RotateKeyOnDemand", KeyId="")
-        self.assertIn("Value '' at 'keyId' failed to satisfy constraint: Member must have length "
-                      "greater than or equal to 1", text)
+        self.assertIn(
+            "Value '' at 'keyId' failed to satisfy constraint: Member must have length "
+            "greater than or equal to 1",
+            text,
+        )
 
     def test_a_key_of_another_account_is_not_ours_to_rotate(self):
-        self.refused("AccessDeniedException", "RotateKeyOnDemand",
-                     KeyId=key_arn(UNKNOWN_KEY, account="111122223333"))
+        self.refused(
+            "AccessDeniedException",
+            "RotateKeyOnDemand",
+            KeyId=key_arn(UNKNOWN_KEY, account="111122223333"),
+        )
 
     def test_a_refused_rotation_changes_nothing(self):
         key = self.new_key()["KeyId"]
@@ -294,8 +405,9 @@ class RotationErrors(ServiceCase):
         self.refused("DisabledException", "RotateKeyOnDemand", KeyId=key)
         self.kms.call("EnableKey", KeyId=key)
         self.assertEqual(self.rotations(key), [])
-        self.assertNotIn("OnDemandRotationStartDate",
-                         self.kms.call("GetKeyRotationStatus", KeyId=key))
+        self.assertNotIn(
+            "OnDemandRotationStartDate", self.kms.call("GetKeyRotationStatus", KeyId=key)
+        )
         self.assertEqual(self.service.token_objects(), objects)
 
     def test_many_at_once_rotate_as_often_as_they_are_told_that_they_did(self):
@@ -420,8 +532,9 @@ class Calendar(unittest.TestCase):
         self.assertEqual(self.status(key), {"KeyId": key, "KeyRotationEnabled": False})
         self.kms.call("CancelKeyDeletion", KeyId=key)
         self.assertEqual(self.status(key), before)
-        self.assertEqual(self.kms.call("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"],
-                         "Disabled")
+        self.assertEqual(
+            self.kms.call("DescribeKey", KeyId=key)["KeyMetadata"]["KeyState"], "Disabled"
+        )
 
     def test_enabling_rotation_again_begins_a_new_period(self):
         key = self.new_key()["KeyId"]
@@ -431,11 +544,20 @@ class Calendar(unittest.TestCase):
         status = self.status(key)
         self.assertEqual(status["RotationPeriodInDays"], 200)
         self.assertAlmostEqual(status["NextRotationDate"], time.time() + 210 * DAY, delta=60)
-        for period, bound in ((89, "greater than or equal to 90"), (2561, "less than or equal to 2560")):
-            self.assertIn(f"Value '{period}' at 'rotationPeriodInDays' failed to satisfy constraint: "
-                          f"Member must have value {bound}",
-                          self.refused("ValidationException", "EnableKeyRotation", KeyId=key,
-                                       RotationPeriodInDays=period))
+        for period, bound in (
+            (89, "greater than or equal to 90"),
+            (2561, "less than or equal to 2560"),
+        ):
+            self.assertIn(
+                f"Value '{period}' at 'rotationPeriodInDays' failed to satisfy constraint: "
+                f"Member must have value {bound}",
+                self.refused(
+                    "ValidationException",
+                    "EnableKeyRotation",
+                    KeyId=key,
+                    RotationPeriodInDays=period,
+                ),
+            )
 
     def test_a_deletion_waits_for_its_date_and_then_destroys_the_key_and_its_objects(self):
         kept, gone = self.new_key(), self.new_key()
@@ -445,14 +567,18 @@ class Calendar(unittest.TestCase):
         self.kms.call("CreateAlias", AliasName="alias/gone", TargetKeyId=key)
         objects = self.service.token_objects()
         answer = self.kms.call("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7)
-        self.assertEqual((answer["KeyId"], answer["KeyState"], answer["PendingWindowInDays"]),
-                         (gone["Arn"], "PendingDeletion", 7))
+        self.assertEqual(
+            (answer["KeyId"], answer["KeyState"], answer["PendingWindowInDays"]),
+            (gone["Arn"], "PendingDeletion", 7),
+        )
         self.refused("KMSInvalidStateException", "Decrypt", CiphertextBlob=blob(ciphertext))
 
         self.go_to(7 * DAY - 600)
         time.sleep(2)
-        self.assertEqual(self.kms.call("DescribeKey", KeyId=key)["KeyMetadata"]["DeletionDate"],
-                         answer["DeletionDate"])
+        self.assertEqual(
+            self.kms.call("DescribeKey", KeyId=key)["KeyMetadata"]["DeletionDate"],
+            answer["DeletionDate"],
+        )
         self.assertEqual(self.service.token_objects(), objects)
 
         self.go_to(7 * DAY + 60)
@@ -460,16 +586,21 @@ class Calendar(unittest.TestCase):
         while self.service.token_objects() > objects - 2 and time.monotonic() < deadline:
             time.sleep(0.02)
         self.assertEqual(self.service.token_objects(), objects - 2)
-        self.assertEqual(self.refused("NotFoundException", "DescribeKey", KeyId=key),
-                         f"Key '{gone['Arn']}' does not exist")
-        self.assertEqual(self.refused("AccessDeniedException", "Decrypt",
-                                      CiphertextBlob=blob(ciphertext)), LOST_KEY_TEXT)
+        self.assertEqual(
+            self.refused("NotFoundException", "DescribeKey", KeyId=key),
+            f"Key '{gone['Arn']}' does not exist",
+        )
+        self.assertEqual(
+            self.refused("AccessDeniedException", "Decrypt", CiphertextBlob=blob(ciphertext)),
+            LOST_KEY_TEXT,
+        )
         self.refused("NotFoundException", "Encrypt", KeyId="alias/gone", Plaintext=blob(b"x"))
         self.assertIsNone(self.service.inspect(key))
         report = self.service.reconcile()
         self.assertEqual((report["strangers"], report["alarms"]), ([], []))
-        self.assertEqual([entry["KeyId"] for entry in self.kms.pages("ListKeys", "Keys")],
-                         [kept["KeyId"]])
+        self.assertEqual(
+            [entry["KeyId"] for entry in self.kms.pages("ListKeys", "Keys")], [kept["KeyId"]]
+        )
 
     def test_a_cancelled_deletion_leaves_a_key_that_decrypts_what_it_did(self):
         key = self.new_key()["KeyId"]
@@ -483,11 +614,18 @@ class Calendar(unittest.TestCase):
         self.assertEqual(self.kms.decrypt(ciphertext), b"kept")
         for days in (6, 31):
             self.assertEqual(
-                self.refused("ValidationException", "ScheduleKeyDeletion", KeyId=key,
-                             PendingWindowInDays=days),
-                "PendingWindowInDays must be between 7 and 30")
+                self.refused(
+                    "ValidationException",
+                    "ScheduleKeyDeletion",
+                    KeyId=key,
+                    PendingWindowInDays=days,
+                ),
+                "PendingWindowInDays must be between 7 and 30",
+            )
 
-    def test_the_clock_that_moves_rotation_does_not_move_a_signatures_window_or_the_date_header(self):
+    def test_the_clock_that_moves_rotation_does_not_move_a_signatures_window_or_the_date_header(
+        self,
+    ):
         self.go_to(400 * DAY)
         answer = self.kms.post("ListKeys", b"{}")
         self.assertEqual(answer.status, 200)
@@ -518,14 +656,16 @@ class HundredMaterials(unittest.TestCase):
         if on_demand == 25:
             self.assertEqual(
                 self.refused("LimitExceededException", "RotateKeyOnDemand", KeyId=key["KeyId"]),
-                LIMIT_TEXT + key["Arn"])
+                LIMIT_TEXT + key["Arn"],
+            )
         self.kms.call("EnableKeyRotation", KeyId=key["KeyId"], RotationPeriodInDays=90)
         for period in range(1, self.COUNT - on_demand):
             keyhold.restart(dev__clock_offset=f"{period * 90 * DAY + 60}s")
             self.kms = keyhold.client()
             deadline = time.monotonic() + 60
             while self.kms.call("DescribeKey", KeyId=key["KeyId"])["KeyMetadata"][
-                    "CurrentKeyMaterialId"] == current_material(self.kms, ciphertexts[-1]):
+                "CurrentKeyMaterialId"
+            ] == current_material(self.kms, ciphertexts[-1]):
                 self.assertLess(time.monotonic(), deadline, "no automatic rotation")
                 time.sleep(0.01)
             ciphertexts.append(self.kms.encrypt(key["KeyId"], b"%d" % len(ciphertexts)))
@@ -563,8 +703,9 @@ class TokenFaults(ServiceCase):
         self.service.fault()
         time.sleep(6)  # what the token was busy with is over
         self.assertEqual(self.rotations(key), [])
-        self.assertNotIn("OnDemandRotationStartDate",
-                         self.kms.call("GetKeyRotationStatus", KeyId=key))
+        self.assertNotIn(
+            "OnDemandRotationStartDate", self.kms.call("GetKeyRotationStatus", KeyId=key)
+        )
         self.kms.call("RotateKeyOnDemand", KeyId=key)
         self.assertEqual(len(self.rotations(key)), 1)
 
@@ -572,17 +713,22 @@ class TokenFaults(ServiceCase):
         key = self.new_key()
         old = self.kms.encrypt(key["KeyId"], b"old")
         self.service.fault("C_GenerateKey * delay:2500")
-        self.assertEqual(self.kms.call("RotateKeyOnDemand", KeyId=key["KeyId"]),
-                         {"KeyId": key["Arn"]})
-        self.assertIn("OnDemandRotationStartDate",
-                      self.kms.call("GetKeyRotationStatus", KeyId=key["KeyId"]))
+        self.assertEqual(
+            self.kms.call("RotateKeyOnDemand", KeyId=key["KeyId"]), {"KeyId": key["Arn"]}
+        )
+        self.assertIn(
+            "OnDemandRotationStartDate", self.kms.call("GetKeyRotationStatus", KeyId=key["KeyId"])
+        )
         # Until it is done the old material encrypts, and no other rotation begins.
-        self.assertEqual(current_material(self.kms, self.kms.encrypt(key["KeyId"], b"x")),
-                         key["CurrentKeyMaterialId"])
+        self.assertEqual(
+            current_material(self.kms, self.kms.encrypt(key["KeyId"], b"x")),
+            key["CurrentKeyMaterialId"],
+        )
         self.refused("ConflictException", "RotateKeyOnDemand", KeyId=key["KeyId"])
         self.wait_for_rotations(key["KeyId"], 1)
-        self.assertNotIn("OnDemandRotationStartDate",
-                         self.kms.call("GetKeyRotationStatus", KeyId=key["KeyId"]))
+        self.assertNotIn(
+            "OnDemandRotationStartDate", self.kms.call("GetKeyRotationStatus", KeyId=key["KeyId"])
+        )
         self.assertEqual(self.kms.decrypt(old), b"old")
 
     def test_a_token_that_fails_is_an_internal_error_and_the_rotation_is_whole_or_not_there(self):
@@ -615,8 +761,9 @@ class TokenFaults(ServiceCase):
                 began = time.monotonic()
                 with self.assertRaises(signing.KmsError) as caught:
                     self.kms.decrypt(ciphertext)
-                self.assertIn(caught.exception.code,
-                              ("KMSInternalException", "KeyUnavailableException"))
+                self.assertIn(
+                    caught.exception.code, ("KMSInternalException", "KeyUnavailableException")
+                )
                 self.assertEqual(caught.exception.status, 500)
                 self.assertLess(time.monotonic() - began, 5)
             # What needs no token still answers.
@@ -645,7 +792,7 @@ class TokenFaults(ServiceCase):
             forged = bytearray(genuine)
             kind = maker.randrange(3)
             if kind == 0:
-                forged[salt:salt + 15] = maker.randbytes(15)
+                forged[salt : salt + 15] = maker.randbytes(15)
             elif kind == 1:
                 forged[salt:tail] = maker.randbytes(tail - salt)
             else:
@@ -654,11 +801,15 @@ class TokenFaults(ServiceCase):
 
         def flood(count):
             for _ in range(count):
-                answer = self.kms.post("Decrypt", json.dumps(
-                    {"CiphertextBlob": blob(forgery()),
-                     "EncryptionContext": {"a": "b"}}).encode())
-                self.assertEqual((answer.status, answer.body),
-                                 (400, b'{"__type":"InvalidCiphertextException"}'))
+                answer = self.kms.post(
+                    "Decrypt",
+                    json.dumps(
+                        {"CiphertextBlob": blob(forgery()), "EncryptionContext": {"a": "b"}}
+                    ).encode(),
+                )
+                self.assertEqual(
+                    (answer.status, answer.body), (400, b'{"__type":"InvalidCiphertextException"}')
+                )
 
         flood(1000)  # caches and arenas find their size
         derivations = self.service.calls("C_DeriveKey")
@@ -681,8 +832,12 @@ class ForgedCiphertexts(ServiceCase):
                 self.kms.decrypt(bytes(forged))
             codes.add(caught.exception.code)
         for length in range(1, len(genuine)):
-            self.assertEqual(self.refused("InvalidCiphertextException", "Decrypt",
-                                          CiphertextBlob=blob(genuine[:length])), "")
+            self.assertEqual(
+                self.refused(
+                    "InvalidCiphertextException", "Decrypt", CiphertextBlob=blob(genuine[:length])
+                ),
+                "",
+            )
         # A changed key id names a key that is not there.
         self.assertEqual(codes, {"InvalidCiphertextException", "AccessDeniedException"})
         self.assertEqual(self.kms.decrypt(genuine), b"genuine")
@@ -699,23 +854,27 @@ class Credentials(ServiceCase):
     def denied(self, operation="ListKeys", body=b"{}", **options):
         answer = self.kms.post(operation, body, **options)
         self.assertEqual(answer.status, 400)
-        self.assertRegex(answer.headers["x-amzn-requestid"],
-                         "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+        self.assertRegex(
+            answer.headers["x-amzn-requestid"], "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+        )
         return answer.json()["__type"], answer.json().get("message", "")
 
     def test_an_unsigned_request_is_told_that_it_is_unsigned_whatever_its_body(self):
         for body in (b"{}", b"garbage", b"\xff\xfe"):
             answer = self.kms.exchange(self.kms.headers("ListKeys"), body)
-            self.assertEqual((answer.status, answer.json()["__type"], answer.json()["message"]),
-                             (400, "MissingAuthenticationTokenException",
-                              "Missing Authentication Token"))
+            self.assertEqual(
+                (answer.status, answer.json()["__type"], answer.json()["message"]),
+                (400, "MissingAuthenticationTokenException", "Missing Authentication Token"),
+            )
 
     def test_a_wrong_secret_is_a_signature_that_does_not_match(self):
         self.assertEqual(self.denied(secret="wrong"), ("InvalidSignatureException", MISMATCH_TEXT))
 
     def test_an_unknown_access_key_and_a_foreign_security_token_are_unrecognized(self):
-        expected = ("UnrecognizedClientException",
-                    "The security token included in the request is invalid.")
+        expected = (
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
         self.assertEqual(self.denied(access_key="AKIAIOSFODNN7EXAMPLE"), expected)
         self.assertEqual(self.denied(extra=[("X-Amz-Security-Token", "abc")]), expected)
 
@@ -723,22 +882,30 @@ class Credentials(ServiceCase):
         now = datetime.datetime.now(datetime.timezone.utc)
         code, text = self.denied(date=signing.amz_date(now - datetime.timedelta(minutes=6)))
         self.assertEqual(code, "InvalidSignatureException")
-        self.assertRegex(text, r"^Signature expired: \d{8}T\d{6}Z is now earlier than \d{8}T\d{6}Z "
-                               r"\(\d{8}T\d{6}Z - 5 min\.\)$")
+        self.assertRegex(
+            text,
+            r"^Signature expired: \d{8}T\d{6}Z is now earlier than \d{8}T\d{6}Z "
+            r"\(\d{8}T\d{6}Z - 5 min\.\)$",
+        )
         code, text = self.denied(date=signing.amz_date(now + datetime.timedelta(minutes=6)))
         self.assertEqual(code, "InvalidSignatureException")
-        self.assertRegex(text, r"^Signature not yet current: \d{8}T\d{6}Z is still later than "
-                               r"\d{8}T\d{6}Z \(\d{8}T\d{6}Z \+ 5 min\.\)$")
+        self.assertRegex(
+            text,
+            r"^Signature not yet current: \d{8}T\d{6}Z is still later than "
+            r"\d{8}T\d{6}Z \(\d{8}T\d{6}Z \+ 5 min\.\)$",
+        )
         for minutes in (-4, 4):
             date = signing.amz_date(now + datetime.timedelta(minutes=minutes))
             self.assertEqual(self.kms.post("ListKeys", b"{}", date=date).status, 200)
 
     def test_a_changed_body_header_or_operation_does_not_match_its_signature(self):
         pairs = self.kms.signed_headers("ListKeys", b"{}")
-        for changed, body in ((pairs, b"{ }"),
-                              (replaced(pairs, "X-Amz-Target", "TrentService.CreateKey"), b"{}"),
-                              (replaced(pairs, "Host", "example.com"), b"{}"),
-                              (replaced(pairs, "Content-Type", "application/json"), b"{}")):
+        for changed, body in (
+            (pairs, b"{ }"),
+            (replaced(pairs, "X-Amz-Target", "TrentService.CreateKey"), b"{}"),
+            (replaced(pairs, "Host", "example.com"), b"{}"),
+            (replaced(pairs, "Content-Type", "application/json"), b"{}"),
+        ):
             answer = self.kms.exchange(changed, body)
             self.assertEqual((answer.status, answer.json()["message"]), (400, MISMATCH_TEXT))
 
@@ -749,8 +916,13 @@ class Credentials(ServiceCase):
 
     def test_a_scope_of_another_service_date_or_terminator_is_refused_by_name(self):
         code, text = self.denied(service="s3")
-        self.assertEqual((code, text), ("InvalidSignatureException",
-                                        "Credential should be scoped to correct service: 'kms'. "))
+        self.assertEqual(
+            (code, text),
+            (
+                "InvalidSignatureException",
+                "Credential should be scoped to correct service: 'kms'. ",
+            ),
+        )
         code, text = self.denied(scope_date="20200101")
         self.assertEqual(code, "InvalidSignatureException")
         self.assertIn("Date in Credential scope does not match YYYYMMDD", text)
@@ -767,30 +939,42 @@ class Credentials(ServiceCase):
             self.assertIn("must be a 'SignedHeader' in the AWS Authorization.", text)
 
     def test_two_readers_of_a_request_cannot_take_different_headers(self):
-        for name, value in (("Authorization", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e"),
-                            ("X-Amz-Target", "TrentService.CreateKey"),
-                            ("X-Amz-Date", signing.amz_date())):
+        for name, value in (
+            ("Authorization", "AWS4-HMAC-SHA256 Credential=a/b/c/d/e"),
+            ("X-Amz-Target", "TrentService.CreateKey"),
+            ("X-Amz-Date", signing.amz_date()),
+        ):
             pairs = self.kms.signed_headers("ListKeys", b"{}") + [(name, value)]
             answer = self.kms.exchange(pairs, b"{}")
-            self.assertEqual((answer.status, answer.json()["__type"]),
-                             (400, "IncompleteSignatureException"))
+            self.assertEqual(
+                (answer.status, answer.json()["__type"]), (400, "IncompleteSignatureException")
+            )
 
     def test_a_presigned_query_and_a_malformed_authorization_are_incomplete(self):
         pairs = self.kms.headers("ListKeys")
-        query = urllib.parse.urlencode({"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Signature": "0"})
+        query = urllib.parse.urlencode(
+            {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Signature": "0"}
+        )
         answer = self.kms.exchange(pairs, b"{}", target="/?" + query)
-        self.assertEqual((answer.status, answer.json()["__type"]),
-                         (400, "IncompleteSignatureException"))
-        for value, text in (("Basic dTpw", "Unsupported AWS 'algorithm': 'Basic'."),
-                            ("AWS4-HMAC-SHA256 nonsense", "missing equal-sign"),
-                            ("AWS4-HMAC-SHA256 Credential=a/b", "requires 'Signature' parameter")):
+        self.assertEqual(
+            (answer.status, answer.json()["__type"]), (400, "IncompleteSignatureException")
+        )
+        for value, text in (
+            ("Basic dTpw", "Unsupported AWS 'algorithm': 'Basic'."),
+            ("AWS4-HMAC-SHA256 nonsense", "missing equal-sign"),
+            ("AWS4-HMAC-SHA256 Credential=a/b", "requires 'Signature' parameter"),
+        ):
             answer = self.kms.exchange(pairs + [("Authorization", value)], b"{}")
             self.assertEqual(answer.json()["__type"], "IncompleteSignatureException")
             self.assertIn(text, answer.json()["message"])
 
     def test_the_credential_of_the_environment_is_the_one_that_counts(self):
-        keyhold = service.Service(environment={"AWS_ACCESS_KEY_ID": "AKIAKEYHOLDTESTSONLY",
-                                               "AWS_SECRET_ACCESS_KEY": "from/the+environment"})
+        keyhold = service.Service(
+            environment={
+                "AWS_ACCESS_KEY_ID": "AKIAKEYHOLDTESTSONLY",
+                "AWS_SECRET_ACCESS_KEY": "from/the+environment",
+            }
+        )
         self.addCleanup(keyhold.close)
         keyhold.start()
         self.assertEqual(keyhold.client().call("ListKeys"), {"Keys": [], "Truncated": False})
@@ -832,10 +1016,22 @@ class Requests(ServiceCase):
         self.assertEqual(answer.json()["__type"], "SerializationException", body[:40])
 
     def test_a_body_that_is_no_json_object_is_a_serialization_error(self):
-        for body in (b"{", b"[]", b"null", b'"x"', b"{} {}", b"\x00", b"\xef\xbb\xbf{}", b"{'a':1}",
-                     b'{"Description":"\xff"}', b'{"Description":"\\ud800"}', b"nonsense",
-                     b'{"Description":"a","Description":"b"}', b'{"Description":1}',
-                     b'{"Description":["a"]}'):
+        for body in (
+            b"{",
+            b"[]",
+            b"null",
+            b'"x"',
+            b"{} {}",
+            b"\x00",
+            b"\xef\xbb\xbf{}",
+            b"{'a':1}",
+            b'{"Description":"\xff"}',
+            b'{"Description":"\\ud800"}',
+            b"nonsense",
+            b'{"Description":"a","Description":"b"}',
+            b'{"Description":1}',
+            b'{"Description":["a"]}',
+        ):
             self.serialization_error(body)
 
     def test_an_empty_body_is_an_empty_object(self):
@@ -849,9 +1045,12 @@ class Requests(ServiceCase):
     def test_bad_base64_is_a_serialization_error(self):
         key = self.new_key()["KeyId"]
         for text in ("a", "ab=", "####", "YQ", "YQ==YQ=="):
-            answer = self.kms.post("Encrypt", json.dumps({"KeyId": key, "Plaintext": text}).encode())
-            self.assertEqual((answer.status, answer.json()["__type"]),
-                             (400, "SerializationException"), text)
+            answer = self.kms.post(
+                "Encrypt", json.dumps({"KeyId": key, "Plaintext": text}).encode()
+            )
+            self.assertEqual(
+                (answer.status, answer.json()["__type"]), (400, "SerializationException"), text
+            )
 
     def test_a_deeply_nested_body_is_refused(self):
         for depth in (40, 1000, 100_000):
@@ -860,18 +1059,28 @@ class Requests(ServiceCase):
 
     def test_several_violations_are_told_at_once(self):
         text = self.refused("ValidationException", "Encrypt", KeyId="", Plaintext="")
-        self.assertTrue(text.startswith("3 validation errors detected: ")
-                        or text.startswith("2 validation errors detected: "), text)
+        self.assertTrue(
+            text.startswith("3 validation errors detected: ")
+            or text.startswith("2 validation errors detected: "),
+            text,
+        )
         self.assertIn("Value '' at 'keyId' failed to satisfy constraint", text)
-        self.assertIn("Value at 'plaintext' failed to satisfy constraint: Member must have length "
-                      "greater than or equal to 1", text)
-        text = self.refused("ValidationException", "Encrypt", KeyId=UNKNOWN_KEY,
-                            Plaintext=blob(bytes(4097)))
-        self.assertEqual(text, "1 validation error detected: Value at 'plaintext' failed to satisfy "
-                               "constraint: Member must have length less than or equal to 4096")
+        self.assertIn(
+            "Value at 'plaintext' failed to satisfy constraint: Member must have length "
+            "greater than or equal to 1",
+            text,
+        )
+        text = self.refused(
+            "ValidationException", "Encrypt", KeyId=UNKNOWN_KEY, Plaintext=blob(bytes(4097))
+        )
+        self.assertEqual(
+            text,
+            "1 validation error detected: Value at 'plaintext' failed to satisfy "
+            "constraint: Member must have length less than or equal to 4096",
+        )
 
     def test_an_oversized_body_is_answered_with_413_before_it_is_read(self):
-        for length in (1024 * 1024 + 1, 2 ** 62):
+        for length in (1024 * 1024 + 1, 2**62):
             pairs = self.kms.headers("ListKeys") + [("Content-Length", str(length))]
             head = "".join(f"{name}: {value}\r\n" for name, value in pairs)
             received = self.send(f"POST / HTTP/1.1\r\n{head}\r\n".encode())
@@ -879,18 +1088,24 @@ class Requests(ServiceCase):
             self.assertIn(b"RequestEntityTooLargeException", received)
 
     def test_oversized_headers_are_answered_with_431(self):
-        received = self.send(b"POST / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n")
+        received = self.send(
+            b"POST / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n"
+        )
         self.assertTrue(received.startswith(b"HTTP/1.1 431 "), received[:100])
 
     def test_what_is_not_http_is_answered_with_400_and_the_connection_is_closed(self):
-        for noise in (b"\x16\x03\x01\x02\x00\x01\x00", b"hello\r\n\r\n", b"POST /\r\n\r\n",
-                      b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",  # no Host
-                      b"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-                      b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-                      b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
-                      b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                      b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-                      b"POST / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n"):
+        for noise in (
+            b"\x16\x03\x01\x02\x00\x01\x00",
+            b"hello\r\n\r\n",
+            b"POST /\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",  # no Host
+            b"POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+            b"POST / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
+        ):
             received = self.send(noise)
             self.assertTrue(received.startswith(b"HTTP/1.1 400 "), (noise, received[:100]))
 
@@ -908,7 +1123,7 @@ class Requests(ServiceCase):
         whole = self.kms.request_bytes("ListKeys", b'{"Limit":1}')
         connection = self.connect()
         for start in range(0, len(whole), 50):
-            connection.sendall(whole[start:start + 50])
+            connection.sendall(whole[start : start + 50])
             self.assertEqual(self.kms.post("ListKeys", b"{}").status, 200)
             time.sleep(0.02)
         self.assertTrue(connection.recv(65536).startswith(b"HTTP/1.1 200 "))
@@ -924,14 +1139,15 @@ class Requests(ServiceCase):
     def test_pipelined_requests_are_answered_in_their_order(self):
         connection = self.connect()
         bodies = [b'{"NumberOfBytes":%d}' % size for size in (1, 20, 300)]
-        connection.sendall(b"".join(self.kms.request_bytes("GenerateRandom", body)
-                                    for body in bodies))
+        connection.sendall(
+            b"".join(self.kms.request_bytes("GenerateRandom", body) for body in bodies)
+        )
         reader = connection.makefile("rb")
         sizes = []
         for _ in bodies:
             self.assertTrue(reader.readline().startswith(b"HTTP/1.1 200 "))
             length = 0
-            while (line := reader.readline().strip()):
+            while line := reader.readline().strip():
                 if line.lower().startswith(b"content-length:"):
                     length = int(line.split(b":")[1])
             sizes.append(len(unblob(json.loads(reader.read(length))["Plaintext"])))
@@ -941,17 +1157,27 @@ class Requests(ServiceCase):
         body = b'{"NumberOfBytes":16}'
         pairs = self.kms.signed_headers("GenerateRandom", body)
         pairs.append(("Transfer-Encoding", "chunked"))
-        chunked = b"".join(b"%x\r\n%s\r\n" % (len(part), part)
-                           for part in (body[:7], body[7:])) + b"0\r\n\r\n"
+        chunked = (
+            b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:]))
+            + b"0\r\n\r\n"
+        )
         self.assertEqual(self.kms.exchange(pairs, chunked).status, 200)
 
     def test_other_methods_and_paths_are_no_operations(self):
         for method, target in (("GET", "/"), ("PUT", "/"), ("DELETE", "/"), ("POST", "/other")):
             pairs = self.kms.headers("ListKeys")
-            authorization = signing.sign(pairs, b"", self.kms.access_key, self.kms.secret,
-                                         self.kms.region, method=method, target=target)
-            answer = self.kms.exchange(pairs + [("Authorization", authorization)], b"", method,
-                                       target)
+            authorization = signing.sign(
+                pairs,
+                b"",
+                self.kms.access_key,
+                self.kms.secret,
+                self.kms.region,
+                method=method,
+                target=target,
+            )
+            answer = self.kms.exchange(
+                pairs + [("Authorization", authorization)], b"", method, target
+            )
             self.assertIn(answer.status, (400, 404, 405), (method, target))
 
     def test_a_hundred_idle_connections_hold_up_nobody(self):
@@ -969,22 +1195,28 @@ class Regions(ServiceCase):
         in_west = west.call("CreateKey")["KeyMetadata"]
         in_east = east.call("CreateKey")["KeyMetadata"]
         self.assertEqual(in_west["Arn"], key_arn(in_west["KeyId"], "eu-west-1"))
-        self.assertEqual([entry["KeyId"] for entry in west.call("ListKeys")["Keys"]],
-                         [in_west["KeyId"]])
-        self.assertEqual([entry["KeyId"] for entry in east.call("ListKeys")["Keys"]],
-                         [in_east["KeyId"]])
+        self.assertEqual(
+            [entry["KeyId"] for entry in west.call("ListKeys")["Keys"]], [in_west["KeyId"]]
+        )
+        self.assertEqual(
+            [entry["KeyId"] for entry in east.call("ListKeys")["Keys"]], [in_east["KeyId"]]
+        )
         for client, key in ((west, in_west), (east, in_east)):
             client.call("CreateAlias", AliasName="alias/same", TargetKeyId=key["KeyId"])
-            self.assertEqual(client.call("DescribeKey", KeyId="alias/same")["KeyMetadata"]["Arn"],
-                             key["Arn"])
+            self.assertEqual(
+                client.call("DescribeKey", KeyId="alias/same")["KeyMetadata"]["Arn"], key["Arn"]
+            )
         with self.assertRaises(signing.KmsError) as caught:
             east.call("DescribeKey", KeyId=in_west["KeyId"])
-        self.assertEqual(caught.exception.message,
-                         f"Key '{key_arn(in_west['KeyId'])}' does not exist")
+        self.assertEqual(
+            caught.exception.message, f"Key '{key_arn(in_west['KeyId'])}' does not exist"
+        )
         with self.assertRaises(signing.KmsError) as caught:
             east.decrypt(west.encrypt(in_west["KeyId"], b"x"))
-        self.assertEqual((caught.exception.code, caught.exception.message),
-                         ("AccessDeniedException", LOST_KEY_TEXT))
+        self.assertEqual(
+            (caught.exception.code, caught.exception.message),
+            ("AccessDeniedException", LOST_KEY_TEXT),
+        )
 
     def test_a_region_of_another_partition_is_in_its_arns(self):
         metadata = self.service.client("cn-north-1").call("CreateKey")["KeyMetadata"]
@@ -1009,9 +1241,15 @@ class AuditTrail(ServiceCase):
         (rotation,) = self.rotations(key["KeyId"])
 
         events = self.events()
-        mine = [event for event in events
-                if any(resource.get("ARN") == key["Arn"]
-                       for resource in event.get("resources") or () if isinstance(resource, dict))]
+        mine = [
+            event
+            for event in events
+            if any(
+                resource.get("ARN") == key["Arn"]
+                for resource in event.get("resources") or ()
+                if isinstance(resource, dict)
+            )
+        ]
         calls = [event["eventName"] for event in mine if event.get("eventType") == "AwsApiCall"]
         self.assertEqual(calls.count("RotateKeyOnDemand"), 1)
         (rotated,) = [event for event in mine if event.get("eventName") == "RotateKey"]
@@ -1020,8 +1258,12 @@ class AuditTrail(ServiceCase):
         self.assertEqual((details["rotationType"], details["keyOrigin"]), ("ON_DEMAND", "AWS_KMS"))
         self.assertEqual(details["previousKeyMaterialId"], key["CurrentKeyMaterialId"])
         self.assertEqual(details["currentKeyMaterialId"], rotation["KeyMaterialId"])
-        failed = [event for event in events if event.get("eventName") == "DescribeKey"
-                  and event.get("errorCode") == "NotFoundException"]
+        failed = [
+            event
+            for event in events
+            if event.get("eventName") == "DescribeKey"
+            and event.get("errorCode") == "NotFoundException"
+        ]
         self.assertEqual(len(failed), 1)
 
     def test_no_secret_is_written_to_the_log_the_audit_trail_or_the_store(self):
@@ -1033,8 +1275,14 @@ class AuditTrail(ServiceCase):
             self.kms.call("Encrypt", KeyId=UNKNOWN_KEY, Plaintext=blob(secret.encode()))
         with open(self.service.data + "/pin", encoding="utf-8") as pin_file:
             pin = pin_file.read().strip()
-        needles = [secret.encode(), blob(secret.encode()).encode(), data_key.encode(),
-                   unblob(data_key), self.kms.secret.encode(), pin.encode()]
+        needles = [
+            secret.encode(),
+            blob(secret.encode()).encode(),
+            data_key.encode(),
+            unblob(data_key),
+            self.kms.secret.encode(),
+            pin.encode(),
+        ]
         allowed = {os.path.join(self.service.data, name) for name in ("credentials", "pin")}
         # The new access key is printed once, where its owner looks.
         allowed.add(os.path.join(self.service.root, "out.1"))
@@ -1058,7 +1306,8 @@ class CommandLine(unittest.TestCase):
 
     def refused(self, other, *arguments):
         process = subprocess.run(
-            [service.binary(), *arguments], capture_output=True, text=True, timeout=60, check=False)
+            [service.binary(), *arguments], capture_output=True, text=True, timeout=60, check=False
+        )
         self.assertEqual(process.returncode, 2, process.stderr)
         # Log lines begin with their time; the sentence for the operator is the last line.
         lines = process.stderr.strip().splitlines()
@@ -1068,8 +1317,14 @@ class CommandLine(unittest.TestCase):
         self.assertIn(other, sentences[0])
 
     def dev(self, *arguments):
-        return ("dev", "--data", os.path.join(self.service.root, "other"), "--listen", "127.0.0.1:0",
-                *arguments)
+        return (
+            "dev",
+            "--data",
+            os.path.join(self.service.root, "other"),
+            "--listen",
+            "127.0.0.1:0",
+            *arguments,
+        )
 
     def test_an_unknown_option_is_named(self):
         self.refused("--coffee", *self.dev("--coffee"))
@@ -1083,23 +1338,39 @@ class CommandLine(unittest.TestCase):
     def test_a_port_in_use_is_named(self):
         self.service.start()
         port = self.service.endpoint.rsplit(":", 1)[1]
-        self.refused(port, "dev", "--data", os.path.join(self.service.root, "other"), "--listen",
-                     f"127.0.0.1:{port}")
+        self.refused(
+            port,
+            "dev",
+            "--data",
+            os.path.join(self.service.root, "other"),
+            "--listen",
+            f"127.0.0.1:{port}",
+        )
 
     def test_an_address_that_is_not_loopback_is_refused(self):
-        self.refused("0.0.0.0", "dev", "--data", os.path.join(self.service.root, "other"),
-                     "--listen", "0.0.0.0:0")
+        self.refused(
+            "0.0.0.0",
+            "dev",
+            "--data",
+            os.path.join(self.service.root, "other"),
+            "--listen",
+            "0.0.0.0:0",
+        )
 
     def test_a_folder_in_use_is_named_and_its_service_goes_on(self):
         self.service.start()
-        self.refused(self.service.data, "dev", "--data", self.service.data, "--listen", "127.0.0.1:0")
+        self.refused(
+            self.service.data, "dev", "--data", self.service.data, "--listen", "127.0.0.1:0"
+        )
         self.assertEqual(self.service.client().post("ListKeys", b"{}").status, 200)
 
     def test_a_folder_of_somebody_else_or_of_another_version_is_left_alone(self):
         os.mkdir(self.service.data)
         with open(self.service.data + "/thesis.txt", "w", encoding="ascii") as file:
             file.write("mine")
-        self.refused(self.service.data, "dev", "--data", self.service.data, "--listen", "127.0.0.1:0")
+        self.refused(
+            self.service.data, "dev", "--data", self.service.data, "--listen", "127.0.0.1:0"
+        )
         os.remove(self.service.data + "/thesis.txt")
         self.service.start()
         self.service.stop()
@@ -1113,8 +1384,12 @@ class CommandLine(unittest.TestCase):
     def test_help_and_version_are_no_errors(self):
         for arguments in (("--help",), ("dev", "--help"), ("--version",)):
             process = subprocess.run(
-                [service.binary(), *arguments], capture_output=True, text=True, timeout=60,
-                check=False)
+                [service.binary(), *arguments],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
             self.assertEqual(process.returncode, 0)
             self.assertTrue(process.stdout)
 

@@ -45,8 +45,10 @@ def scratch_folder():
 
 
 def softhsm_module():
-    candidates = ["/usr/lib/softhsm/libsofthsm2.so",
-                  *glob.glob("/usr/lib/*/softhsm/libsofthsm2.so")]
+    candidates = [
+        "/usr/lib/softhsm/libsofthsm2.so",
+        *glob.glob("/usr/lib/*/softhsm/libsofthsm2.so"),
+    ]
     return next(path for path in candidates if os.path.exists(path))
 
 
@@ -82,15 +84,17 @@ class Service:
 
     def launch(self):
         """Starts the process and does not wait for it to be ready."""
-        environment = {name: value for name, value in os.environ.items()
-                       if not name.startswith("AWS_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("AWS_")
+        }
         environment.update(self.environment)
         self._starts += 1
         self._out = os.path.join(self.root, f"out.{self._starts}")
         self._err = os.path.join(self.root, "err")
         with open(self._out, "wb") as out, open(self._err, "ab") as err:
-            self.process = subprocess.Popen(self.arguments(), stdout=out, stderr=err,
-                                            stdin=subprocess.DEVNULL, env=environment)
+            self.process = subprocess.Popen(
+                self.arguments(), stdout=out, stderr=err, stdin=subprocess.DEVNULL, env=environment
+            )
 
     def start(self, **settings):
         """Starts the service (settings with `__` for the dot) and waits until it is ready."""
@@ -101,8 +105,11 @@ class Service:
         while True:
             with open(self._out, encoding="utf-8") as out:
                 self.output = out.read()
-            ready = [line for line in self.output.splitlines(keepends=True)
-                     if line.startswith(READY) and line.endswith("\n")]
+            ready = [
+                line
+                for line in self.output.splitlines(keepends=True)
+                if line.startswith(READY) and line.endswith("\n")
+            ]
             if ready:
                 break
             if self.process.poll() is not None:
@@ -151,8 +158,10 @@ class Service:
 
     def credentials(self):
         if "AWS_ACCESS_KEY_ID" in self.environment:
-            return (self.environment["AWS_ACCESS_KEY_ID"],
-                    self.environment["AWS_SECRET_ACCESS_KEY"])
+            return (
+                self.environment["AWS_ACCESS_KEY_ID"],
+                self.environment["AWS_SECRET_ACCESS_KEY"],
+            )
         parser = configparser.ConfigParser(interpolation=None)
         parser.read(os.path.join(self.data, "credentials"))
         profile = parser["default"]
@@ -169,13 +178,23 @@ class Service:
 
     def token_objects(self):
         """How many objects lie in the SoftHSM token of the data folder."""
-        return len([name for name in glob.glob(self.data + "/**/*.object", recursive=True)
-                    if os.path.basename(name) != "token.object"])
+        return len(
+            [
+                name
+                for name in glob.glob(self.data + "/**/*.object", recursive=True)
+                if os.path.basename(name) != "token.object"
+            ]
+        )
 
     def run(self, *arguments):
         """Runs a command of the program on the data folder."""
-        return subprocess.run([binary(), *arguments, "--data", self.data], capture_output=True,
-                              text=True, timeout=START_TIMEOUT, check=False)
+        return subprocess.run(
+            [binary(), *arguments, "--data", self.data],
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT,
+            check=False,
+        )
 
     def inspect(self, key_id):
         done = self.run("key", "inspect", key_id, "--json")
@@ -196,9 +215,13 @@ class FaultyService(Service):
         self.script = os.path.join(self.root, "script")
         self.trace = os.path.join(self.root, "trace")
         self.settings["token.module"] = fault_module()
-        self.environment.update({"KEYHOLD_FAULT_MODULE": softhsm_module(),
-                                 "KEYHOLD_FAULT_SCRIPT": self.script,
-                                 "KEYHOLD_FAULT_TRACE": self.trace})
+        self.environment.update(
+            {
+                "KEYHOLD_FAULT_MODULE": softhsm_module(),
+                "KEYHOLD_FAULT_SCRIPT": self.script,
+                "KEYHOLD_FAULT_TRACE": self.trace,
+            }
+        )
 
     def fault(self, *lines):
         """Lets the token obey these lines from its next call on; none: no faults."""
@@ -255,7 +278,10 @@ class ServiceCase(unittest.TestCase):
         with self.assertRaises(signing.KmsError) as caught:
             self.kms.call(operation, **members)
         self.assertEqual(caught.exception.code, code, caught.exception.message)
-        fault = code in ("KMSInternalException", "DependencyTimeoutException",
-                         "KeyUnavailableException")
+        fault = code in (
+            "KMSInternalException",
+            "DependencyTimeoutException",
+            "KeyUnavailableException",
+        )
         self.assertEqual(caught.exception.status, 500 if fault else 400)
         return caught.exception.message

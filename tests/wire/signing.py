@@ -75,8 +75,21 @@ def canonical_request(method, headers, signed, payload_hash, target="/"):
     return "\n".join([method, path, query, "".join(lines), ";".join(sorted(signed)), payload_hash])
 
 
-def sign(headers, body, access_key, secret, region, *, service="kms", terminator="aws4_request",
-         method="POST", target="/", signed=None, scope_date=None, payload_hash=None):
+def sign(
+    headers,
+    body,
+    access_key,
+    secret,
+    region,
+    *,
+    service="kms",
+    terminator="aws4_request",
+    method="POST",
+    target="/",
+    signed=None,
+    scope_date=None,
+    payload_hash=None,
+):
     """The Authorization value for a request whose headers have an X-Amz-Date.
 
     `signed`: names to sign; all headers if None. `scope_date`, `payload_hash`: for tests that lie.
@@ -88,8 +101,10 @@ def sign(headers, body, access_key, secret, region, *, service="kms", terminator
     canonical = canonical_request(method, headers, names, digest, target)
     scope = f"{date}/{region}/{service}/{terminator}"
     text = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    return (f"{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={';'.join(names)}, "
-            f"Signature={signature(secret, date, region, service, terminator, text)}")
+    return (
+        f"{ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={';'.join(names)}, "
+        f"Signature={signature(secret, date, region, service, terminator, text)}"
+    )
 
 
 class Client:
@@ -115,16 +130,25 @@ class Client:
 
     def headers(self, operation, *, date=None, extra=()):
         """Header pairs of a request, without Authorization and Content-Length."""
-        pairs = [("Host", self.host), ("Content-Type", CONTENT_TYPE),
-                 ("X-Amz-Date", date or amz_date())]
+        pairs = [
+            ("Host", self.host),
+            ("Content-Type", CONTENT_TYPE),
+            ("X-Amz-Date", date or amz_date()),
+        ]
         if operation is not None:
             pairs.append(("X-Amz-Target", TARGET_PREFIX + operation))
         return pairs + list(extra)
 
     def signed_headers(self, operation, body, *, date=None, extra=(), region=None, **options):
         pairs = self.headers(operation, date=date, extra=extra)
-        authorization = sign(pairs, body, options.pop("access_key", self.access_key),
-                             options.pop("secret", self.secret), region or self.region, **options)
+        authorization = sign(
+            pairs,
+            body,
+            options.pop("access_key", self.access_key),
+            options.pop("secret", self.secret),
+            region or self.region,
+            **options,
+        )
         return pairs + [("Authorization", authorization)]
 
     def request_bytes(self, operation, body, **options):
@@ -143,7 +167,9 @@ class Client:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in pairs:
                 connection.putheader(name, value)
-            if not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in pairs):
+            if not any(
+                name.lower() in ("content-length", "transfer-encoding") for name, _ in pairs
+            ):
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
             response = connection.getresponse()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""suite.py NAME MODULE [TEST…]: runs a module's tests and ends with `NAME: N passed, N failed, N skipped`.
+"""suite.py NAME MODULE [TEST…]: runs a module's tests and ends with one line,
+`NAME: N passed, N failed, N skipped`.
 
 One failure more or less is one test more or less: a test whose subtests fail counts once.
 """
@@ -10,11 +11,13 @@ import unittest
 
 def run(name, module, tests):
     loader = unittest.TestLoader()
-    suite = (loader.loadTestsFromNames([f"{module}.{test}" for test in tests]) if tests
-             else loader.loadTestsFromName(module))
+    suite = (
+        loader.loadTestsFromNames([f"{module}.{test}" for test in tests])
+        if tests
+        else loader.loadTestsFromName(module)
+    )
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
-    broken = {getattr(test, "test_case", test).id()
-              for test, _ in result.failures + result.errors}
+    broken = {getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors}
     broken |= {test.id() for test in result.unexpectedSuccesses}
     skipped = len(result.skipped)
     # A class that could not be set up has run none of its tests and counts as one failure.
