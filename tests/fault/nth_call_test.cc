@@ -1,0 +1,171 @@
+// Each call that creation and rotation make to the token fails once, in each of several ways; then
+// store and token are compared: the old state or the new one, and nothing half done.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "tests/fault/fault_files.h"
+#include "tests/kms/fixture.h"
+
+namespace keyhold::kms {
+namespace {
+
+using namespace testing;
+using namespace std::chrono_literals;
+
+/// What the service may answer to a token that fails: never the caller's fault.
+bool blames_the_service(ErrorCode code) { return error_row(code).blame == Blame::kService; }
+
+class NthCall : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    files_.no_faults();
+    world_.module = KEYHOLD_FAULT_PATH;
+    world_.profile_overrides = {"recovery.backoff_first=5ms", "recovery.backoff_last=20ms"};
+    world_.open();
+  }
+  void TearDown() override { files_.no_faults(); }
+  Service& service() { return world_.service(); }
+
+  /// The token answers again, and what was interrupted is taken to its end.
+  void settle() {
+    files_.no_faults();
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (!world_.token().check()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the token does not come back";
+      std::this_thread::sleep_for(2ms);
+    }
+    service().run_due_work();
+  }
+
+  /// Store and token agree; a given-up object may be left, which is reported.
+  void expect_whole_with_at_most(std::size_t strangers) {
+    const std::size_t found = world_.expect_whole();
+    EXPECT_LE(found, strangers);
+    strangers_ = found;
+  }
+
+  /// Removes the key, so that each round begins alike.
+  void remove(const KeyPtr& key) {
+    ASSERT_TRUE(service().schedule_deletion(*key, 7));
+    world_.clock.advance(7 * kDay);
+    service().run_due_work();
+    ASSERT_EQ(service().inspect_key(key->id()), nullptr);
+  }
+
+  /// Calls `round(n)` for n = 1, 2, … with the nth call failing, until the operation ended before
+  /// the nth call. `round` tells whether the operation succeeded.
+  template <typename Round>
+  void for_each_call(const Round& round) {
+    for (int n = 1; n < 500; ++n) {
+      SCOPED_TRACE("call " + std::to_string(n) + ": " + GetParam());
+      files_.forget_calls();
+      files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+      const bool reached = round(n);
+      if (HasFatalFailure() || HasNonfatalFailure()) return;
+      if (!reached) {
+        EXPECT_GT(n, 5) << "the faults never met the operation";
+        return;
+      }
+    }
+    FAIL() << "the operation has no end";
+  }
+  /// Whether the nth call came to pass; to be asked before the faults end.
+  bool reached(int n) const { return files_.calls() >= static_cast<std::size_t>(n); }
+
+  FaultFiles& files_ = FaultFiles::of_process();
+  World world_;
+  std::size_t strangers_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Codes, NthCall,
+    ::testing::Values("CKR_GENERAL_ERROR", "CKR_DEVICE_ERROR", "CKR_SESSION_HANDLE_INVALID",
+                      "CKR_OBJECT_HANDLE_INVALID", "CKR_FUNCTION_FAILED", "CKR_USER_NOT_LOGGED_IN",
+                      "after:CKR_GENERAL_ERROR", "after:CKR_DEVICE_ERROR",
+                      "after:CKR_SESSION_HANDLE_INVALID", "after:CKR_FUNCTION_FAILED"),
+    [](const auto& parameter) {
+      std::string name = parameter.param;
+      std::ranges::replace(name, ':', '_');
+      return name;
+    });
+
+TEST_P(NthCall, FailingLeavesACreationDoneOrNeverBegun) {
+  for_each_call([&](int n) {
+    const auto created = service().create_key(world_.scope, {});
+    const bool met = reached(n);
+    settle();
+    if (!created) {
+      EXPECT_TRUE(blames_the_service(created.error().code())) << why(created);
+      EXPECT_TRUE(met) << why(created);
+    }
+    const auto keys = service().list_keys(world_.scope, {})->elements;
+    EXPECT_LE(keys.size(), 1U);
+    if (created) {
+      EXPECT_EQ(keys.size(), 1U) << "an acknowledged key is not there";
+    }
+    expect_whole_with_at_most(strangers_ + 1);
+    for (const auto& key : keys) remove(key);
+    return met;
+  });
+  world_.restart();
+  expect_whole_with_at_most(strangers_);
+}
+
+TEST_P(NthCall, FailingLeavesARotationDoneOrNeverBegun) {
+  for_each_call([&](int n) {
+    files_.no_faults();
+    const KeyPtr key = world_.create_key();
+    const Bytes before = world_.encrypt(key, "before");
+    files_.forget_calls();
+    files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+    const auto rotated = service().rotate_on_demand(*key);
+    const bool met = reached(n);
+    settle();
+    if (!rotated) {
+      EXPECT_TRUE(blames_the_service(rotated.error().code())) << why(rotated);
+      EXPECT_TRUE(met) << why(rotated);
+    }
+    const std::size_t materials = world_.newest(key)->materials().size();
+    EXPECT_LE(materials, 2U);
+    if (rotated) {
+      EXPECT_EQ(materials, 2U) << "an acknowledged rotation is not there";
+    }
+    EXPECT_EQ(world_.newest(key)->record().on_demand_rotations, static_cast<int>(materials) - 1);
+    const auto plain = world_.decrypt(before);
+    EXPECT_TRUE(plain) << why(plain);
+    expect_whole_with_at_most(strangers_ + 1);
+    // The next rotation is not in the way of what became of this one.
+    const auto next = service().rotate_on_demand(*key);
+    EXPECT_TRUE(next) << why(next);
+    remove(key);
+    return met;
+  });
+  world_.restart();
+  expect_whole_with_at_most(strangers_);
+}
+
+TEST_P(NthCall, FailingLeavesADeletionToBeFinished) {
+  for_each_call([&](int n) {
+    files_.no_faults();
+    const KeyPtr key = world_.create_key();
+    EXPECT_TRUE(service().schedule_deletion(*key, 7));
+    world_.clock.advance(7 * kDay);
+    files_.forget_calls();
+    files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+    service().run_due_work();
+    const bool met = reached(n);
+    EXPECT_EQ(service().inspect_key(key->id()), nullptr);
+    settle();
+    service().run_due_work();
+    const auto objects = world_.object_names();
+    EXPECT_EQ(std::ranges::count(objects, key->current_material().record.object_name.hex()), 0);
+    expect_whole_with_at_most(0);
+    return met;
+  });
+}
+
+}  // namespace
+}  // namespace keyhold::kms
