@@ -196,6 +196,8 @@ class Pkcs11Token::Impl {
   const AdmissionReport admission_;
   const StorageFolders folders_;
   ObjectIndex index_;
+  std::atomic<std::uint64_t> indexed_generation_{0};
+  std::mutex indexing_;
   std::mutex writes_;
   std::array<std::mutex, 16> opening_;  ///< so that a material is not opened by many at once
   ShardedLru<ObjectName, WorkingPtr> materials_;
@@ -316,6 +318,7 @@ Result<void> Pkcs11Token::Impl::check() {
 // --------------------------------------------------------------------------------------- objects
 
 Result<void> Pkcs11Token::Impl::index_objects() {
+  const std::uint64_t generation = link_->module().object_generation();
   auto found = [this] {
     const Writing lock = writing();
     pkcs11::Attributes all;
@@ -334,6 +337,7 @@ Result<void> Pkcs11Token::Impl::index_objects() {
     }
   }
   index_.replace(std::move(index));
+  indexed_generation_ = generation;
   return {};
 }
 
@@ -349,6 +353,14 @@ pkcs11::Result<ObjectIndex::Handles> Pkcs11Token::Impl::search(const ObjectName&
 
 Result<ObjectIndex::Handles> Pkcs11Token::Impl::handles(const Inside& inside,
                                                         const ObjectName& name, Look look) {
+  if (indexed_generation_ != link_->module().object_generation()) {
+    // A lost login has made every handle stale: one pass is cheaper than a search for each name.
+    std::lock_guard lock(indexing_);
+    if (indexed_generation_ != link_->module().object_generation()) {
+      const auto indexed = index_objects();
+      if (!indexed) return lost(inside, indexed.error().detail());
+    }
+  }
   const auto known = index_.find(name);
   if (look == Look::kIndex && known &&
       std::ranges::all_of(*known, [this](const auto& handle) { return link_->current(handle); })) {
@@ -505,8 +517,9 @@ Result<std::optional<GeneratedMaterial>> Pkcs11Token::Impl::adopt_material(const
   };
   const auto shown = read_evidence(handle);
   if (!shown) return not_whole(shown.error());
-  // A zombie says LOCAL=0; a token that denies every key that it is local proves them by use alone.
-  if (custody_flaw(*shown) || shown->local == false) return Adopted();
+  // CKA_LOCAL decides nothing, since NSS denies it to all keys. A key that was brought from outside
+  // has not always been sensitive, and a zombie does not pass a use.
+  if (custody_flaw(*shown)) return Adopted();
   auto proven = prove_new(name, handle, construction_of(profile_));
   if (!proven) return not_whole(proven.error());
   // What a kill left was not synced.
@@ -713,15 +726,19 @@ Result<MessageKeyPtr> Pkcs11Token::Impl::decryption_key(const Material& material
   }
 }
 
-/// A key of the same salt whose handle is alive; `key` is one that is held over a recovery or a
-/// lost login.
+/// A key of the same salt whose handle is alive; `key` is one that was held over a recovery or a
+/// lost login, or whose object the token no longer has.
 Result<SessionKeyPtr> Pkcs11Token::Impl::renewed(const Inside& inside, const SessionKey& key) {
   const Material& material = key.material()->material();
-  forget(material.object_name);
+  if (link_->current(key.handle())) forget(material.object_name);
   if (key.construction() == Construction::kDirect) return current_key(inside, material);
-  EcbSalt salt;
-  std::ranges::copy(key.salt(), salt.begin());
-  return derived_key(inside, material, salt);
+  CacheKey place{material.object_name, {}};
+  std::ranges::copy(key.salt(), place.salt.begin());
+  if (const auto cached = message_keys_.find(place)) {
+    if (link_->current((*cached)->handle())) return *cached;
+    message_keys_.erase(place);
+  }
+  return derived_key(inside, material, place.salt);
 }
 
 Result<Bytes> Pkcs11Token::Impl::encrypt(const MessageKey& message_key, ByteView iv, ByteView aad,
@@ -737,6 +754,10 @@ Result<Bytes> Pkcs11Token::Impl::encrypt(const MessageKey& message_key, ByteView
     return internal("a message key was used for more messages than it is for");
   }
   SessionKeyPtr fresh;
+  if (!link_->current(key->handle())) {
+    TRY_ASSIGN(fresh, renewed(inside, *key));
+    key = fresh.get();
+  }
   auto ciphertext = link_->encrypt(key->handle(), iv, aad, plaintext);
   if (!ciphertext && ciphertext.error().handle_stale()) {
     TRY_ASSIGN(fresh, renewed(inside, *key));
@@ -770,6 +791,10 @@ Result<Secret> Pkcs11Token::Impl::decrypt(const MessageKey& message_key, ByteVie
   }
   TRY_ASSIGN(const Inside inside, enter());
   SessionKeyPtr fresh;
+  if (!link_->current(key->handle())) {
+    TRY_ASSIGN(fresh, renewed(inside, *key));
+    key = fresh.get();
+  }
   auto plaintext = link_->decrypt(key->handle(), iv, aad, ciphertext_and_tag);
   if (!plaintext && plaintext.error().handle_stale()) {
     TRY_ASSIGN(fresh, renewed(inside, *key));
