@@ -1,0 +1,349 @@
+// SIGKILL before and after each durable step of creation, rotation and deletion, and around each
+// call to the token inside them, one by one. This program starts itself as a child that runs the
+// service and dies at its step; then the parent starts the service over the same folder and looks.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "base/base64.h"
+#include "tests/kms/fixture.h"
+#include "tests/store/temporary_folder.h"
+
+namespace keyhold::kms {
+namespace {
+
+using namespace testing;
+using keyhold::testing::TemporaryFolder;
+
+// ------------------------------------------------------------------------ what both sides know
+
+enum class Moment : std::uint8_t { kBefore, kAfter };
+
+/// What the child told the outside before it died, line by line: `word value`.
+class Notes {
+ public:
+  explicit Notes(const std::string& folder) : path_(folder + "/notes") {}
+
+  void write(std::string_view word, std::string_view value) const {
+    std::string line(word);
+    line.append(" ").append(value).append("\n");
+    const int file = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0 || ::write(file, line.data(), line.size()) < 0) std::abort();
+    ::close(file);
+  }
+  std::vector<std::string> all(std::string_view word) const {
+    std::vector<std::string> values;
+    std::ifstream file(path_);
+    std::string read;
+    std::string value;
+    while (file >> read >> value) {
+      if (read == word) values.push_back(value);
+    }
+    return values;
+  }
+  std::string one(std::string_view word) const {
+    const auto values = all(word);
+    return values.empty() ? std::string() : values.back();
+  }
+  bool has(std::string_view word) const { return !all(word).empty(); }
+
+ private:
+  std::string path_;
+};
+
+constexpr TimePoint kDeletionDue = kStart + 7 * kDay;
+constexpr TimePoint kRotationDue = kStart + 90 * kDay;
+
+// ----------------------------------------------------------------------------------- the child
+
+/// Whose nth step is the last thing this process does.
+class Executioner {
+ public:
+  Executioner(Moment moment, int step) : moment_(moment), step_(step) {}
+  void arm() { armed_ = true; }
+
+  void install(World& world) {
+    for (Hook* hook : {&world.store_hook, &world.token_hook}) {
+      hook->before = [this](std::string_view) -> Result<void> {
+        if (armed_ && ++steps_ == step_ && moment_ == Moment::kBefore) die();
+        return {};
+      };
+      hook->after = [this](std::string_view) {
+        if (armed_ && steps_ == step_ && moment_ == Moment::kAfter) die();
+      };
+    }
+  }
+
+ private:
+  [[noreturn]] static void die() {
+    ::kill(::getpid(), SIGKILL);
+    std::abort();
+  }
+
+  const Moment moment_;
+  const int step_;
+  std::atomic<bool> armed_{false};
+  std::atomic<int> steps_{0};
+};
+
+/// Makes the faults begin: what was called before is not counted.
+void write_script(const std::string& folder, const std::string& text) {
+  std::ofstream(folder + "/script.draft", std::ios::trunc) << text;
+  std::filesystem::rename(folder + "/script.draft", folder + "/script");
+}
+
+/// `--child FOLDER OPERATION before|after STEP steps|calls`: brings a service to where the
+/// operation begins, and lets it run with death at its step. Exits with 0 if there is no such step.
+int run_child(const std::vector<std::string>& arguments) {
+  const std::string& folder = arguments.at(0);
+  const std::string& operation = arguments.at(1);
+  const Moment moment = arguments.at(2) == "before" ? Moment::kBefore : Moment::kAfter;
+  const int step = std::stoi(arguments.at(3));
+  const bool at_calls = arguments.at(4) == "calls";
+
+  const Notes notes(folder);
+  World world(folder);
+  Executioner executioner(moment, at_calls ? -1 : step);
+  if (at_calls) {
+    ::setenv("KEYHOLD_FAULT_MODULE", kSoftHsm, 1);
+    ::setenv("KEYHOLD_FAULT_SCRIPT", (folder + "/script").c_str(), 1);
+    write_script(folder, "");
+    world.module = KEYHOLD_FAULT_PATH;
+  }
+  const auto begin = [&] {
+    executioner.arm();
+    if (at_calls) {
+      write_script(folder, "* " + std::to_string(step) +
+                               (moment == Moment::kBefore ? " exit-before\n" : " exit-after\n"));
+    }
+  };
+  executioner.install(world);
+  world.events.on_tell([&]() -> Result<void> {
+    if (!world.events.rotations().empty()) {
+      notes.write("told", world.events.rotations().back().current_material_id);
+    }
+    if (!world.events.deletions().empty()) {
+      notes.write("told", world.events.deletions().back().key_id);
+    }
+    return {};
+  });
+
+  if (operation == "restart") {
+    begin();
+    if (!world.try_open()) return 3;
+    world.service().run_due_work();
+    ::_exit(0);
+  }
+  if (!world.try_open()) return 3;
+  const KeyPtr key = world.create_key();
+  notes.write("key", key->id());
+  notes.write("blob", to_base64(world.encrypt(key, "before")));
+  Service& service = world.service();
+  if (operation == "create") {
+    begin();
+    const auto created = service.create_key(world.scope, {});
+    if (!created) return 4;
+    notes.write("acknowledged", (*created)->id());
+  } else if (operation == "rotate") {
+    begin();
+    if (!service.rotate_on_demand(*key)) return 4;
+    notes.write("acknowledged", world.newest(key)->current_material().record.material_id);
+  } else if (operation == "automatic") {
+    if (!service.enable_rotation(*key, 90)) return 4;
+    world.clock.set(kRotationDue);
+    begin();
+    service.run_due_work();
+  } else if (operation == "delete") {
+    if (!service.rotate_on_demand(*key)) return 4;
+    if (!service.create_alias(world.scope, "alias/doomed", *key)) return 4;
+    if (!service.schedule_deletion(*key, 7)) return 4;
+    world.clock.set(kDeletionDue);
+    begin();
+    service.run_due_work();
+  } else {
+    return 5;
+  }
+  // Nothing more is asked of the token, whose faults may still wait.
+  ::_exit(0);
+}
+
+// ---------------------------------------------------------------------------------- the parent
+
+enum class Fate : std::uint8_t { kDied, kLived };
+
+/// Runs a child to its end. By posix_spawn, which is no fork that a module could be confused by.
+Fate run(const std::string& folder, const std::string& operation, Moment moment, int step,
+         const std::string& at) {
+  std::vector<std::string> words{"/proc/self/exe",
+                                 "--child",
+                                 folder,
+                                 operation,
+                                 moment == Moment::kBefore ? "before" : "after",
+                                 std::to_string(step),
+                                 at};
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t child = 0;
+  if (::posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, arguments.data(), environ) != 0) {
+    ADD_FAILURE() << "no child";
+    return Fate::kLived;
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return Fate::kDied;
+  // The fault module ends a process as a shell would report a SIGKILL.
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 137) return Fate::kDied;
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
+      << "the child ended with status " << status;
+  return Fate::kLived;
+}
+
+/// What is to be true of the service that comes after, whatever the step.
+void expect_after(World& world, const Notes& notes, const std::string& operation) {
+  Service& service = world.service();
+  const KeyPtr key = service.inspect_key(notes.one("key"));
+  const auto rows = world.store().load();
+  ASSERT_TRUE(rows);
+
+  if (operation == "delete") {
+    // The date has come and the deletion is acknowledged: now it happens to its end.
+    EXPECT_EQ(key, nullptr);
+    EXPECT_TRUE(world.object_names().empty());
+    EXPECT_TRUE(rows->keys.empty() && rows->materials.empty() && rows->aliases.empty());
+    bool told = notes.one("told") == notes.one("key");
+    for (const auto& event : world.events.deletions()) told |= event.key_id == notes.one("key");
+    EXPECT_TRUE(told) << "nobody was told of the deletion";
+    EXPECT_TRUE(world.create_key());
+    return;
+  }
+
+  ASSERT_TRUE(key) << "a key that was there before is gone";
+  const auto plain = world.decrypt(*from_base64(notes.one("blob")));
+  ASSERT_TRUE(plain) << why(plain);
+  EXPECT_EQ(plain->plaintext.text(), "before");
+
+  if (operation == "create") {
+    EXPECT_LE(rows->keys.size(), 2U);
+    if (notes.has("acknowledged")) {
+      EXPECT_TRUE(service.inspect_key(notes.one("acknowledged"))) << "an acknowledged key is gone";
+    }
+  } else {
+    const auto& materials = key->materials();
+    EXPECT_LE(materials.size(), 2U);
+    if (operation == "automatic") {
+      EXPECT_EQ(materials.size(), 2U) << "a rotation that was due is lost";
+      EXPECT_EQ(key->record().next_rotation_at, kRotationDue + 90 * kDay);
+      EXPECT_EQ(key->record().on_demand_rotations, 0);
+    } else if (notes.has("acknowledged")) {
+      EXPECT_EQ(key->current_material().record.material_id, notes.one("acknowledged"));
+    }
+    if (materials.size() == 2) {
+      const std::string& id = materials.back()->record.material_id;
+      auto told = notes.all("told");
+      for (const auto& event : world.events.rotations()) told.push_back(event.current_material_id);
+      EXPECT_NE(std::ranges::count(told, id), 0) << "nobody was told of the rotation";
+    }
+  }
+  // The next steps work.
+  const auto rotated = service.rotate_on_demand(*key);
+  EXPECT_TRUE(rotated) << why(rotated);
+  EXPECT_TRUE(world.create_key());
+}
+
+TimePoint time_of(const std::string& operation) {
+  if (operation == "delete") return kDeletionDue;
+  if (operation == "automatic") return kRotationDue;
+  return kStart;
+}
+
+/// Starts the service over what the child left. `strangers`: how many objects may have been given
+/// up; each must be reported, which expect_whole() sees to.
+void look(const std::string& folder, const std::string& operation, std::size_t strangers) {
+  World world(folder);
+  world.clock.set(time_of(operation));
+  ASSERT_NO_FATAL_FAILURE(world.open());
+  world.service().run_due_work();
+  EXPECT_LE(world.expect_whole(), strangers);
+  expect_after(world, Notes(folder), operation);
+  EXPECT_LE(world.expect_whole(), strangers);
+}
+
+class StepKill : public ::testing::TestWithParam<std::tuple<std::string, Moment>> {
+ protected:
+  void kill_at_each(const std::string& at, int at_least, std::size_t strangers) {
+    const auto& [operation, moment] = GetParam();
+    for (int step = 1; step < 400; ++step) {
+      SCOPED_TRACE(operation + ", killed " + (moment == Moment::kBefore ? "before " : "after ") +
+                   at + " " + std::to_string(step));
+      const TemporaryFolder folder;
+      const Fate fate = run(folder.path(), operation, moment, step, at);
+      look(folder.path(), operation, strangers);
+      if (HasFailure()) return;
+      if (fate == Fate::kLived) {
+        EXPECT_GT(step, at_least) << "the kills never met the operation";
+        return;
+      }
+    }
+    FAIL() << "the operation has no end";
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Operations, StepKill,
+                         ::testing::Combine(::testing::Values("create", "rotate", "automatic",
+                                                              "delete"),
+                                            ::testing::Values(Moment::kBefore, Moment::kAfter)),
+                         [](const auto& parameter) {
+                           return std::get<0>(parameter.param) +
+                                  (std::get<1>(parameter.param) == Moment::kBefore ? "Before"
+                                                                                   : "After");
+                         });
+
+TEST_P(StepKill, AtEachStepLosesNothingAcknowledgedAndLeavesNothingHalf) {
+  kill_at_each("steps", 3, 0);
+}
+
+TEST_P(StepKill, AtEachCallToTheTokenLosesNothingAcknowledgedAndLeavesNothingHalf) {
+  kill_at_each("calls", 5, 1);
+}
+
+TEST(StepKillTwice, WhileTheRestartFinishesWhatWasLeftStillFinishesIt) {
+  for (const std::string operation : {"create", "rotate", "delete"}) {
+    for (const Moment moment : {Moment::kBefore, Moment::kAfter}) {
+      // Which step of the operation is left behind: after the intent, and after the object.
+      for (const int left_at : {2, 3}) {
+        for (int step = 1; step < 50; ++step) {
+          SCOPED_TRACE(operation + " left at " + std::to_string(left_at) + ", restart killed at " +
+                       std::to_string(step));
+          const TemporaryFolder folder;
+          ASSERT_EQ(run(folder.path(), operation, Moment::kAfter, left_at, "steps"), Fate::kDied);
+          const Fate fate = run(folder.path(), "restart", moment, step, "steps");
+          look(folder.path(), operation, 0);
+          if (HasFailure()) return;
+          if (fate == Fate::kLived) break;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace keyhold::kms
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "--child") {
+    return keyhold::kms::run_child({argv + 2, argv + argc});
+  }
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
