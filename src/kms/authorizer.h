@@ -15,11 +15,12 @@ namespace keyhold::kms {
 /// What is asked. Views live as long as the question.
 struct AccessRequest {
   std::string_view principal_arn;
-  std::string_view account;          ///< the principal's
-  std::string_view action;           ///< `kms:Encrypt`
-  std::string_view grant_operation;  ///< the word by which a grant would allow it; may be empty
-  const Key* key = nullptr;          ///< null: the action has no key, its resource is `*`
-  std::span<const std::string> grant_tokens;
+  std::string_view account;  ///< the principal's
+  std::string_view action;   ///< `kms:Encrypt`
+  std::string_view grant_operation =
+      {};                    ///< the word by which a grant would allow it; may be empty
+  const Key* key = nullptr;  ///< null: the action has no key, its resource is `*`
+  std::span<const std::string> grant_tokens = {};
 };
 
 class Authorizer {
