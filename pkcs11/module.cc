@@ -14,14 +14,19 @@ void throw_exception_from_error(const Error& error, const boost::source_location
 }
 
 Result<std::unique_ptr<Module>> Module::load(const ModuleOptions& options) {
-  const int flags = options.init_reserved ? P11_KIT_MODULE_UNMANAGED : 0;
-  CK_FUNCTION_LIST* functions = p11_kit_module_load(options.path.c_str(), flags);
+  // p11-kit's own list counts the users of a module; the raw one tells what the module is at.
+  CK_FUNCTION_LIST* raw = p11_kit_module_load(options.path.c_str(), P11_KIT_MODULE_UNMANAGED);
+  CK_FUNCTION_LIST* functions = raw;
+  if (raw != nullptr && !options.init_reserved) {
+    functions = p11_kit_module_load(options.path.c_str(), 0);
+    if (functions == nullptr) p11_kit_module_release(raw);
+  }
   if (functions == nullptr) {
     const char* why = p11_kit_message();
     return Error(CKR_LIBRARY_LOAD_FAILED, "Module::load",
                  options.path + ": " + (why != nullptr ? why : "not a PKCS#11 module"));
   }
-  std::unique_ptr<Module> module(new Module(functions, options.init_reserved));
+  std::unique_ptr<Module> module(new Module(functions, raw, options.init_reserved));
   const CK_RV rv = module->initialize();
   if (rv != CKR_OK) {
     // With nothing initialised, the destructor gives the module back.
@@ -31,7 +36,14 @@ Result<std::unique_ptr<Module>> Module::load(const ModuleOptions& options) {
 }
 
 Module::~Module() {
-  if (!initialized() && ours_ == Ours::kYes) p11_kit_module_release(functions_);
+  if (initialized() || ours_ == Ours::kNo || leave_loaded_) return;
+  if (functions_ != raw_) p11_kit_module_release(functions_);
+  p11_kit_module_release(raw_);
+}
+
+bool Module::is_up() const {
+  CK_INFO info{};
+  return raw_->C_GetInfo(&info) != CKR_CRYPTOKI_NOT_INITIALIZED;
 }
 
 CK_RV Module::initialize() {
@@ -64,6 +76,7 @@ Result<void> Module::finalize() {
   if (ours_ == Ours::kNo) return {};
   const CK_RV rv =
       init_reserved_ ? functions_->C_Finalize(nullptr) : p11_kit_module_finalize(functions_);
+  leave_loaded_ = is_up();
   if (rv != CKR_OK) return Error(rv, "C_Finalize");
   return {};
 }
@@ -73,13 +86,20 @@ Result<void> Module::reinitialize() {
     return Error(CKR_CRYPTOKI_ALREADY_INITIALIZED, "Module::reinitialize",
                  "the module is another's to finalise");
   }
-  // A module that has lost its device may refuse to be finalised and still start anew.
   (void)finalize();
+  if (is_up()) {
+    // p11-kit has kept C_Finalize's failure to itself, and would take the module's
+    // CKR_CRYPTOKI_ALREADY_INITIALIZED for a success: nothing would have started anew, for ever.
+    const CK_RV rv = raw_->C_Finalize(nullptr);
+    if (rv != CKR_OK && rv != CKR_CRYPTOKI_NOT_INITIALIZED) return Error(rv, "C_Finalize");
+  }
+  leave_loaded_ = false;
   const CK_RV rv = initialize();
   if (rv != CKR_OK) return Error(rv, "C_Initialize");
   if (ours_ == Ours::kNo) {
-    // C_Finalize has failed, and the module goes on in its old, troubled life.
+    // It says that it is down, and that it is up.
     ours_ = Ours::kYes;
+    leave_loaded_ = true;
     initialized_.store(false, std::memory_order_release);
     return Error(CKR_CRYPTOKI_ALREADY_INITIALIZED, "C_Initialize");
   }

@@ -48,8 +48,10 @@ class Module {
   /// crashes most modules): end or suspend every SessionPool first. Harmless when repeated.
   Result<void> finalize();
 
-  /// C_Finalize (whatever it answers), then C_Initialize. The same rule for other threads. After a
-  /// failure every call answers CKR_CRYPTOKI_NOT_INITIALIZED until this succeeds.
+  /// C_Finalize, then C_Initialize: the module really starts anew, for every user of it in the
+  /// process. The same rule for other threads. A C_Finalize that fails is tried a second time; if
+  /// the module is up even then, that is the error. After a failure every call answers
+  /// CKR_CRYPTOKI_NOT_INITIALIZED until this succeeds.
   Result<void> reinitialize();
 
   Result<ModuleInfo> info() const;
@@ -84,15 +86,19 @@ class Module {
  private:
   enum class Ours : std::uint8_t { kYes, kNo };  ///< whether C_Initialize was ours
 
-  Module(CK_FUNCTION_LIST* functions, std::optional<std::string> init_reserved)
-      : functions_(functions), init_reserved_(std::move(init_reserved)) {}
+  Module(CK_FUNCTION_LIST* functions, CK_FUNCTION_LIST* raw,
+         std::optional<std::string> init_reserved)
+      : functions_(functions), raw_(raw), init_reserved_(std::move(init_reserved)) {}
 
   CK_RV initialize();
+  bool is_up() const;
   void raise_generation();
 
-  CK_FUNCTION_LIST* functions_;
+  CK_FUNCTION_LIST* functions_;  ///< p11-kit's, or raw_
+  CK_FUNCTION_LIST* raw_;        ///< the module's own
   std::optional<std::string> init_reserved_;
   Ours ours_ = Ours::kYes;
+  bool leave_loaded_ = false;  ///< it may be running, and code that runs is not unloaded
   std::atomic<bool> initialized_{false};
   std::atomic<std::uint64_t> generation_{1};
   std::atomic<std::uint64_t> object_generation_{1};

@@ -96,5 +96,49 @@ TEST(Module, AReinitializeThatFailsLeavesItUninitializedUntilOneSucceeds) {
   EXPECT_TRUE(module.info());
 }
 
+TEST(Module, AFailedFinalizeIsTriedAgainSoThatTheModuleReallyStartsAnew) {
+  const Faults faults;
+  auto token = TestToken::make(TokenKind::kSoftHsmBehindFaults);
+  auto pool = token->pool();
+  EXPECT_TRUE(pool->lease());
+  faults.script("C_Finalize 1 CKR_DEVICE_ERROR");
+  faults.clear_trace();
+  EXPECT_TRUE(token->module().reinitialize());
+  EXPECT_THAT(faults.trace(), HasSubstr("C_Initialize 0x00000000 CKR_OK\n"));
+  // A module that had gone on would still know the login.
+  Session session = must(Session::open(token->module(), token->slot(), Access::kReadWrite));
+  EXPECT_EQ(must(session.info()).state, CKS_RW_PUBLIC_SESSION);
+  EXPECT_EQ(must(must(pool->lease())->info()).state, CKS_RW_USER_FUNCTIONS);
+}
+
+TEST(Module, AModuleThatCannotBeFinalizedIsAnErrorUntilItCan) {
+  const Faults faults;
+  auto token = TestToken::make(TokenKind::kSoftHsmBehindFaults);
+  faults.script("C_Finalize * CKR_DEVICE_ERROR");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(rv_of(token->module().reinitialize()), CKR_DEVICE_ERROR);
+    EXPECT_EQ(rv_of(token->module().info()), CKR_CRYPTOKI_NOT_INITIALIZED);
+  }
+  faults.no_script();
+  EXPECT_TRUE(token->module().reinitialize());
+  Session session = must(Session::open(token->module(), token->slot(), Access::kReadWrite));
+  EXPECT_EQ(must(session.info()).state, CKS_RW_PUBLIC_SESSION);
+}
+
+TEST(Module, OneThatAnotherPartOfTheProcessInitializedIsUsedAndLeftToIt) {
+  auto token = TestToken::make(TokenKind::kNss);
+  if (!token) GTEST_SKIP();
+  Session session = token->session();
+  {
+    // Its arguments are not looked at, since C_Initialize refuses before.
+    auto second = must(Module::load({.path = kNssPath, .init_reserved = "flags="}));
+    EXPECT_TRUE(second->info());
+    EXPECT_EQ(rv_of(second->reinitialize()), CKR_CRYPTOKI_ALREADY_INITIALIZED);
+    EXPECT_TRUE(second->finalize());
+    EXPECT_EQ(rv_of(second->info()), CKR_CRYPTOKI_NOT_INITIALIZED);
+  }
+  EXPECT_TRUE(session.info());
+}
+
 }  // namespace
 }  // namespace keyhold::pkcs11
