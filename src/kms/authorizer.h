@@ -17,8 +17,8 @@ struct AccessRequest {
   std::string_view principal_arn;
   std::string_view account;  ///< the principal's
   std::string_view action;   ///< `kms:Encrypt`
-  std::string_view grant_operation =
-      {};                    ///< the word by which a grant would allow it; may be empty
+  /// The word by which a grant would allow it; empty: none does.
+  std::string_view grant_operation = {};
   const Key* key = nullptr;  ///< null: the action has no key, its resource is `*`
   std::span<const std::string> grant_tokens = {};
 };
