@@ -26,8 +26,8 @@ import signing  # noqa: E402
 
 NO_ANSWER = (OSError, http.client.HTTPException)
 # Ciphertexts kept of a key; older ones give way, so that a check stays quick.
-CIPHERTEXTS = 12
-KEYS_PER_WORKER = 6
+CIPHERTEXTS = 6
+KEYS_PER_WORKER = 4
 MAX_ROTATIONS = 25  # rotation.rules = 2025
 
 
@@ -312,7 +312,7 @@ def reconcile(keyhold):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--threads", type=int, default=6)
+    parser.add_argument("--threads", type=int, default=5)
     parser.add_argument("--seed", default=None)
     parser.add_argument("--longest", type=float, default=0.6, help="seconds of load before a kill")
     arguments = parser.parse_args()
