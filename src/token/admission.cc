@@ -287,10 +287,9 @@ class Trials {
     const auto key = new_material();
     if (!key) return {Outcome::kNotShown, key.error().text()};
     std::string said;
-    for (const auto& [type, soft] : {std::pair{CK_ATTRIBUTE_TYPE{CKA_EXTRACTABLE}, CK_TRUE},
-                                     std::pair{CK_ATTRIBUTE_TYPE{CKA_SENSITIVE}, CK_FALSE}}) {
+    for (const CK_ATTRIBUTE_TYPE type : {CKA_EXTRACTABLE, CKA_SENSITIVE}) {
       const auto set = link_.on_session([&](pkcs11::Session& session) {
-        CK_BBOOL value = static_cast<CK_BBOOL>(soft);
+        CK_BBOOL value = type == CKA_EXTRACTABLE ? CK_TRUE : CK_FALSE;
         CK_ATTRIBUTE attribute{type, &value, sizeof value};
         return session.call("C_SetAttributeValue", &CK_FUNCTION_LIST::C_SetAttributeValue,
                             key->handle().value, &attribute, CK_ULONG{1});

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/support/places.h"
 #include "token_fixture.h"
 
 namespace keyhold::token::test {
@@ -68,7 +69,7 @@ class FaultTest : public TokenTest {
     files_.set_script("");
     TokenTest::TearDown();
   }
-  std::string module_path() const override { return KEYHOLD_FAULT_PATH; }
+  std::string module_path() const override { return keyhold::test::fault_module(); }
 
   Result<Bytes> encrypt() {
     return token_->encrypt(*key_, iv_, as_bytes("aad"), as_bytes("plaintext"));

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "pkcs11/cryptoki.h"
+#include "tests/support/places.h"
 
 namespace keyhold::token {
 namespace {
@@ -19,7 +20,8 @@ std::string refusal(const std::string& toml, std::vector<std::string> overrides 
 }
 
 TEST(ProfileTest, TheShippedSoftHsmProfileReads) {
-  const auto profile = read_profile(KEYHOLD_SOURCE_DIR "/hsm-config/softhsm-2.6.toml");
+  const auto profile =
+      read_profile(keyhold::test::source_folder() + "/hsm-config/softhsm-2.6.toml");
   ASSERT_TRUE(profile) << profile.error().message();
   EXPECT_EQ(profile->derivation, Derivation::kEcb);
   EXPECT_EQ(profile->token_object_copy, TokenObjectCopy::kKept);
@@ -32,7 +34,7 @@ TEST(ProfileTest, TheShippedSoftHsmProfileReads) {
 }
 
 TEST(ProfileTest, EveryLineOfTheShippedProfilesHasItsReason) {
-  std::ifstream file(KEYHOLD_SOURCE_DIR "/hsm-config/softhsm-2.6.toml");
+  std::ifstream file(keyhold::test::source_folder() + "/hsm-config/softhsm-2.6.toml");
   std::string line;
   bool reasoned = false;
   while (std::getline(file, line)) {

@@ -7,6 +7,7 @@
 
 #include <stdexcept>
 
+#include "tests/support/places.h"
 #include "token/key_template.h"
 #include "token/softhsm.h"
 
@@ -36,7 +37,7 @@ void TokenTest::TearDown() { close(); }
 Profile TokenTest::profile(std::vector<std::string> overrides) const {
   std::vector<std::string> all = overrides_;
   all.insert(all.end(), overrides.begin(), overrides.end());
-  auto profile = read_profile(KEYHOLD_SOURCE_DIR "/hsm-config/softhsm-2.6.toml", all);
+  auto profile = read_profile(keyhold::test::source_folder() + "/hsm-config/softhsm-2.6.toml", all);
   if (!profile) throw std::runtime_error(profile.error().message());
   return *profile;
 }
