@@ -39,7 +39,10 @@ class InsituStream {
   // A string's decoded text is never longer than its source, so it is written over it. The closing
   // quotation mark, already read, gives its place to the NUL that RapidJSON ends strings with.
   Ch* PutBegin() { return destination_ = source_; }
-  void Put(Ch c) { *destination_++ = c; }
+  // What RapidJSON copies before it judges it, a character cut off by the text's end, does not fit.
+  void Put(Ch c) {
+    if (destination_ < end_) *destination_++ = c;
+  }
   void Flush() {}
   std::size_t PutEnd(Ch* begin) { return static_cast<std::size_t>(destination_ - begin); }
 

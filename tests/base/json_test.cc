@@ -30,6 +30,17 @@ std::string nested(std::size_t depth, std::string_view open, std::string_view cl
   return text;
 }
 
+TEST(JsonParse, WritesNothingBeyondATextThatEndsInsideACharacter) {
+  for (const std::string_view text : {"{\"a\":\"\xf3", "\"\xf0\x90", "\"\xe2\x82", "\"\xc3"}) {
+    for (const std::string_view rest : {"\"}", "\"", ""}) {
+      const std::string cut = std::string(text) + std::string(rest);
+      std::string buffer = cut + "guard";
+      EXPECT_FALSE(Document::parse({reinterpret_cast<std::uint8_t*>(buffer.data()), cut.size()}));
+      EXPECT_EQ(buffer.substr(cut.size()), "guard") << cut;
+    }
+  }
+}
+
 TEST(JsonParse, ReadsEveryType) {
   const Parsed parsed(R"( {"n":null,"t":true,"f":false,"s":"x","i":-7,"d":1.5,"a":[1,2],"o":{}} )");
   ASSERT_TRUE(parsed.ok());
