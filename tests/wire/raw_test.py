@@ -816,7 +816,8 @@ class TokenFaults(ServiceCase):
         memory = self.service.memory()
         flood(10000)
         self.assertEqual(self.service.calls("C_DeriveKey"), derivations)
-        self.assertLess(self.service.memory() - memory, 2048)
+        if not service.IS_SLOW:
+            self.assertLess(self.service.memory() - memory, 2048)
         self.assertEqual(self.kms.decrypt(genuine, EncryptionContext={"a": "b"}), b"genuine")
 
 
@@ -1408,7 +1409,7 @@ class CommandLine(unittest.TestCase):
         took = time.monotonic() - began
         self.assertNotIn(secret, self.service.output)
         self.assertEqual(self.service.client().post("ListKeys", b"{}").status, 200)
-        if not os.environ.get("KEYHOLD_SLOW"):
+        if not service.IS_SLOW:
             self.assertLess(took, 1)
 
     def test_the_files_that_hold_secrets_are_their_owners_alone(self):

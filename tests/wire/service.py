@@ -19,6 +19,9 @@ import unittest
 
 import signing
 
+# KEYHOLD_SLOW says that the program is built with sanitizers, which take their time and keep freed
+# memory: nothing is to be measured.
+IS_SLOW = bool(os.environ.get("KEYHOLD_SLOW"))
 # Sanitizers slow a start down by more than ten times.
 START_TIMEOUT = 120
 READY = "keyhold: ready"
