@@ -11,6 +11,7 @@
 
 #include "api/operation.h"
 #include "base/json.h"
+#include "tests/support/places.h"
 
 namespace keyhold::api {
 namespace {
@@ -68,8 +69,9 @@ class Model {
  private:
   Model() {
     const char* named = std::getenv("KEYHOLD_API_MODEL");
-    std::ifstream file(
-        named != nullptr ? named : KEYHOLD_SOURCE_DIR "/../shared/aws-kms-model/service-2.json");
+    std::ifstream file(named != nullptr ? named
+                                        : keyhold::test::source_folder() +
+                                              "/../shared/aws-kms-model/service-2.json");
     if (!file) return;
     std::stringstream text;
     text << file.rdbuf();

@@ -4,6 +4,7 @@
 
 #include <stdexcept>
 
+#include "tests/support/places.h"
 #include "token/profile.h"
 #include "token/softhsm.h"
 
@@ -28,8 +29,8 @@ void ServiceTest::SetUpTestSuite() {
   const auto overrides =
       must(token::prepare_softhsm({name + "/token", "/usr/lib/softhsm/libsofthsm2.so", "keyhold",
                                    Secret(std::string_view("so-pin-1234")), Secret(kPin)}));
-  const auto profile =
-      must(token::read_profile(KEYHOLD_SOURCE_DIR "/hsm-config/softhsm-2.6.toml", overrides));
+  const auto profile = must(token::read_profile(
+      keyhold::test::source_folder() + "/hsm-config/softhsm-2.6.toml", overrides));
   world_->token =
       must(token::Pkcs11Token::open(profile, Secret(kPin), world_->clock, world_->random));
   world_->store = must(store::SqliteStore::open(name + "/store.db"));

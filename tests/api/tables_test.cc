@@ -12,13 +12,14 @@
 #include "api/operation.h"
 #include "fake_service.h"
 #include "kms/key_state.h"
+#include "tests/support/places.h"
 
 namespace keyhold::api {
 namespace {
 
 /// That the file says what is printed.
 void expect_file(const std::string& path, const std::string& printed) {
-  const std::string name = KEYHOLD_SOURCE_DIR "/" + path;
+  const std::string name = keyhold::test::source_folder() + "/" + path;
   if (std::getenv("KEYHOLD_UPDATE_GOLDEN") != nullptr) {
     std::ofstream(name) << printed;
     return;

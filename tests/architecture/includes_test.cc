@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/places.h"
+
 namespace keyhold {
 namespace {
 
@@ -112,7 +114,7 @@ std::vector<std::string> violations(const std::string& path, const std::string& 
 /// Path from the root and text of each source under the folders.
 std::map<std::string, std::string> sources(const std::vector<std::string>& folders) {
   static const std::set<std::string> kExtensions = {".h", ".cc", ".c", ".def", ".in"};
-  const fs::path root = KEYHOLD_SOURCE_DIR;
+  const fs::path root = keyhold::test::source_folder();
   std::map<std::string, std::string> found;
   for (const std::string& folder : folders) {
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {

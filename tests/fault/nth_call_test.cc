@@ -8,6 +8,7 @@
 
 #include "tests/fault/fault_files.h"
 #include "tests/kms/fixture.h"
+#include "tests/support/places.h"
 
 namespace keyhold::kms {
 namespace {
@@ -22,7 +23,7 @@ class NthCall : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     files_.no_faults();
-    world_.module = KEYHOLD_FAULT_PATH;
+    world_.module = keyhold::test::fault_module();
     world_.profile_overrides = {"recovery.backoff_first=5ms", "recovery.backoff_last=20ms"};
     world_.open();
   }

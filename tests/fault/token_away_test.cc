@@ -11,6 +11,7 @@
 #include "pkcs11/cryptoki.h"
 #include "tests/fault/fault_files.h"
 #include "tests/kms/fixture.h"
+#include "tests/support/places.h"
 
 namespace keyhold::kms {
 namespace {
@@ -61,7 +62,7 @@ class TokenAway : public ::testing::Test {
  protected:
   void SetUp() override {
     files_.no_faults();
-    world_.module = KEYHOLD_FAULT_PATH;
+    world_.module = keyhold::test::fault_module();
     world_.profile_overrides = {"recovery.backoff_first=5ms", "recovery.backoff_last=20ms"};
     ASSERT_NO_FATAL_FAILURE(world_.open());
     key_ = world_.create_key();

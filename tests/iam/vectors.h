@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "iam/signed_request.h"
+#include "tests/support/places.h"
 
 namespace keyhold::iam {
 
@@ -40,7 +41,7 @@ inline std::map<std::string, std::string> string_members(const json::Value& obje
 }
 
 inline SigV4Vectors read_vectors(const std::string& file) {
-  std::ifstream in(std::string(KEYHOLD_SOURCE_DIR "/tests/vectors/sigv4/") + file);
+  std::ifstream in(keyhold::test::source_folder() + "/tests/vectors/sigv4/" + file);
   Bytes bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   const auto document = json::Document::parse(bytes);
   SigV4Vectors vectors;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "tests/support/places.h"
 #include "token/softhsm.h"
 
 namespace keyhold::kms::testing {
@@ -80,7 +81,8 @@ Result<void> World::try_open() {
   overrides.push_back("module.path=" + module);
   overrides.insert(overrides.end(), profile_overrides.begin(), profile_overrides.end());
   TRY_ASSIGN(const auto profile,
-             token::read_profile(KEYHOLD_SOURCE_DIR "/hsm-config/softhsm-2.6.toml", overrides));
+             token::read_profile(keyhold::test::source_folder() + "/hsm-config/softhsm-2.6.toml",
+                                 overrides));
   TRY_ASSIGN(token_, token::Pkcs11Token::open(profile, Secret(std::string_view(pin)), system_clock_,
                                               random));
   TRY_ASSIGN(store_, store::SqliteStore::open(folder_ / "keyhold.db"));

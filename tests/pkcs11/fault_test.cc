@@ -7,6 +7,7 @@
 
 #include "pkcs11/crypto.h"
 #include "test_token.h"
+#include "tests/support/places.h"
 
 namespace keyhold::pkcs11 {
 namespace {
@@ -164,7 +165,7 @@ class FaultModuleDeathTest : public ::testing::Test {
   static void die(const std::filesystem::path& folder, const char* action) {
     const Faults faults;
     configure_softhsm(folder);
-    auto token = must(Module::load({.path = KEYHOLD_FAULT_PATH}));
+    auto token = must(Module::load({.path = keyhold::test::fault_module()}));
     const SlotId slot = must(provision_token(*token, must(find_uninitialized_slot(*token)), "dying",
                                              SecretBytes(kSoPin), SecretBytes(kUserPin)))
                             .slot;
@@ -216,7 +217,7 @@ TEST(FaultModuleAlone, WithoutAModuleBehindItItIsALoadError) {
   const char* before = std::getenv("KEYHOLD_FAULT_MODULE");
   if (before != nullptr) GTEST_SKIP() << "this process has loaded it already";
   ::testing::internal::CaptureStderr();
-  const auto loaded = Module::load({.path = KEYHOLD_FAULT_PATH});
+  const auto loaded = Module::load({.path = keyhold::test::fault_module()});
   EXPECT_EQ(rv_of(loaded), CKR_LIBRARY_LOAD_FAILED);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("KEYHOLD_FAULT_MODULE"));
 }

@@ -1,4 +1,5 @@
 #include "test_token.h"
+#include "tests/support/places.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -119,7 +120,7 @@ std::unique_ptr<TestToken> TestToken::make(TokenKind kind) {
     options.path = kSoftHsmPath;
     if (kind == TokenKind::kSoftHsmBehindFaults) {
       fault_places();
-      options.path = KEYHOLD_FAULT_PATH;
+      options.path = keyhold::test::fault_module();
     }
   }
   token->module_ = must(Module::load(options));
