@@ -1,5 +1,7 @@
 #include "kms/material_making.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "kms/key_state.h"
 
@@ -144,8 +146,9 @@ Result<void> finish_rotation(Domain& domain, std::string_view key_id,
   if (intent.kind == store::IntentKind::kRotateOnDemand) {
     ++record.on_demand_rotations;
   } else if (record.rotation_enabled && record.next_rotation_at) {
-    record.next_rotation_at =
-        next_rotation_after(*record.next_rotation_at, record.rotation_period_days, now);
+    // The date that has come is over, also for a clock that was set back meanwhile.
+    record.next_rotation_at = next_rotation_after(
+        *record.next_rotation_at, record.rotation_period_days, std::max(now, intent.started_at));
   }
   TRY(domain.store.finish_rotation(record, row));
   ++record.version;

@@ -61,18 +61,31 @@ void settle_rotations(Domain& domain, ReconcileReport& report) {
   }
 }
 
-/// Adds the names of every object that some row accounts for now.
-void add_accounted_names(Domain& domain, std::unordered_set<std::string>& names) {
-  const auto add = [&](const Key& key) {
-    for (const auto& material : key.materials()) names.insert(material->record.object_name.hex());
-    if (key.running_rotation()) names.insert(key.running_rotation()->object_name.hex());
-  };
-  for (const auto& key : domain.keys.all()) add(*key);
-  {
-    const std::lock_guard lock(domain.condemned_mutex);
-    for (const auto& key : domain.condemned) add(*key);
-  }
+/// Of the objects, which were listed just now, those that no row names. Rows name an object from
+/// before it is made until after it is destroyed; so what is nameless and still there after they
+/// were read is strange, and nothing that was made or destroyed meanwhile is.
+Result<std::vector<std::string>> find_strangers(Domain& domain,
+                                                const std::vector<token::ListedObject>& objects) {
+  TRY_ASSIGN(const auto rows, domain.store.load());
+  std::unordered_set<std::string> names;
+  for (const auto& intent : rows.intents) names.insert(intent.object_name.hex());
+  for (const auto& material : rows.materials) names.insert(material.object_name.hex());
   for (const auto& name : domain.options.own_objects) names.insert(name.hex());
+
+  const auto describe = [](const token::ListedObject& object) {
+    return "object " + (object.id.empty() ? "without an id" : to_hex(object.id)) +
+           (object.label.empty() ? "" : ", label " + object.label);
+  };
+  std::vector<std::string> nameless;
+  for (const auto& object : objects) {
+    if (!names.contains(to_hex(object.id))) nameless.push_back(describe(object));
+  }
+  if (nameless.empty()) return nameless;
+  TRY_ASSIGN(const auto later, domain.token.list_objects());
+  std::unordered_map<std::string, int> still_there;
+  for (const auto& object : later) ++still_there[describe(object)];
+  std::erase_if(nameless, [&](const std::string& object) { return --still_there[object] < 0; });
+  return nameless;
 }
 
 /// Why a material cannot be used, if it cannot; `otherwise` words what is wrong with its object.
@@ -113,24 +126,10 @@ Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& content
   settle_rotations(domain, report);
   finish_destructions(domain);
 
-  // What is made or destroyed while this looks must not be taken for a stranger, so the rows are
-  // read before the objects and after them.
-  std::unordered_set<std::string> names;
-  add_accounted_names(domain, names);
   TRY_ASSIGN(const auto objects, domain.token.list_objects());
+  TRY_ASSIGN(report.strangers, find_strangers(domain, objects));
   std::unordered_map<std::string, int> found;
   for (const auto& object : objects) ++found[to_hex(object.id)];
-  TRY_ASSIGN(const auto after, domain.store.load());
-  for (const auto& intent : after.intents) names.insert(intent.object_name.hex());
-  for (const auto& material : after.materials) names.insert(material.object_name.hex());
-  add_accounted_names(domain, names);
-  for (const auto& object : objects) {
-    const auto id = to_hex(object.id);
-    if (!names.contains(id)) {
-      report.strangers.push_back("object " + (id.empty() ? "without an id" : id) +
-                                 (object.label.empty() ? "" : ", label " + object.label));
-    }
-  }
   for (const auto& key : domain.keys.all()) {
     for (const auto& material : key->materials()) {
       const auto at = found.find(material->record.object_name.hex());

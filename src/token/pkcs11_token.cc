@@ -420,8 +420,15 @@ Result<std::vector<ListedObject>> Pkcs11Token::Impl::list_objects() {
   static constexpr CK_ATTRIBUTE_TYPE kTypes[] = {CKA_TOKEN, CKA_CLASS, CKA_ID, CKA_LABEL};
   std::vector<ListedObject> listed;
   for (const pkcs11::ObjectHandle object : *found) {
-    const auto values = link_->on_session(
-        [&](pkcs11::Session& session) { return pkcs11::get_attributes(session, object, kTypes); });
+    const auto read = [&] {
+      return link_->on_session([&](pkcs11::Session& session) {
+        return pkcs11::get_attributes(session, object, kTypes);
+      });
+    };
+    auto values = read();
+    // One that is destroyed while it is read may show as little as a zombie; asked again, its
+    // handle is stale.
+    if (!values || !(*values)[0].flag()) values = read();
     if (!values) {
       if (values.error().handle_stale()) continue;  // destroyed meanwhile
       if (values.error().token_gone()) return fail(inside, values.error(), "reading an object");

@@ -195,6 +195,23 @@ TEST_F(RotationTest, DowntimeIsMadeUpForByOneRotationOnTheOldGrid) {
   EXPECT_EQ(materials(key), 2U);
 }
 
+TEST_F(RotationTest, AutomaticHappensOnceForItsDateThoughTheClockIsSetBackMeanwhile) {
+  const KeyPtr key = world_.create_key();
+  ASSERT_TRUE(service().enable_rotation(*key, 90));
+  world_.clock.advance(90 * kDay);
+  Gate gate;
+  hold_generation(gate);
+  auto due = std::async(std::launch::async, [&] { service().run_due_work(); });
+  gate.await_arrival();
+  world_.clock.set(kStart);
+  gate.open();
+  due.get();
+  EXPECT_EQ(status(key).next_rotation_at, kStart + 180 * kDay);
+  world_.clock.advance(90 * kDay);
+  service().run_due_work();
+  EXPECT_EQ(materials(key), 2U);
+}
+
 TEST_F(RotationTest, ADisabledKeyWaitsAndMakesUpWhenEnabled) {
   const KeyPtr key = world_.create_key();
   ASSERT_TRUE(service().enable_rotation(*key, 90));
