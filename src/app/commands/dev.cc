@@ -182,11 +182,25 @@ sigset_t ending_signals() {
   return signals;
 }
 
+/// Whether the address can be listened on, asked before anything is made or logged. The server
+/// that serves comes last, when there is something to serve.
+Result<void> check_address(const http::ServerOptions& options) {
+  TRY(http::Server::start(options, Gateway::overload, Gateway::overload, Gateway::protocol_error));
+  return {};
+}
+
 Result<void> serve(const DevOptions& options) {
   Config config;
   for (const auto& setting : options.settings) TRY(apply_setting(config, setting));
   TRY_ASSIGN(const auto address, parse_listen(options.listen));
   log::set_level(config.log_level);
+
+  http::ServerOptions server_options;
+  server_options.host = address.host;
+  server_options.port = address.port;
+  server_options.io_threads = config.io_threads;
+  server_options.worker_threads = config.worker_threads;
+  server_options.queue_limit = config.queue_limit;
 
   // Before any thread: all of them inherit the mask, and the signals wait for sigwait below.
   const sigset_t signals = ending_signals();
@@ -194,6 +208,7 @@ Result<void> serve(const DevOptions& options) {
 
   TRY_ASSIGN(const auto folder,
              options.data.empty() ? DataFolder::open_temporary() : DataFolder::open(options.data));
+  TRY(check_address(server_options));
   const SystemClock wall_clock;
   const OffsetClock domain_clock(wall_clock, config.clock_offset);
   SystemRandom random;
@@ -215,12 +230,6 @@ Result<void> serve(const DevOptions& options) {
   api::Dispatcher dispatcher(*service);
   Gateway gateway(verifier, dispatcher, *recorder, wall_clock);
 
-  http::ServerOptions server_options;
-  server_options.host = address.host;
-  server_options.port = address.port;
-  server_options.io_threads = config.io_threads;
-  server_options.worker_threads = config.worker_threads;
-  server_options.queue_limit = config.queue_limit;
   TRY_ASSIGN(const auto server,
              http::Server::start(
                  server_options, [&](http::Request& request) { return gateway.handle(request); },
