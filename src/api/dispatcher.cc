@@ -216,12 +216,12 @@ Result<void> Dispatcher::authorize(const Operation& operation, const Request& re
   }
   return for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
     if (use.action.empty()) return Result<void>();
-    const auto verdict = authorizer_.authorize({.principal_arn = call.requester.principal_arn,
-                                                .account = call.requester.account,
-                                                .action = use.action,
-                                                .grant_operation = use.grant_operation,
-                                                .key = &key,
-                                                .grant_tokens = grant_tokens});
+    auto verdict = authorizer_.authorize({.principal_arn = call.requester.principal_arn,
+                                          .account = call.requester.account,
+                                          .action = use.action,
+                                          .grant_operation = use.grant_operation,
+                                          .key = &key,
+                                          .grant_tokens = grant_tokens});
     // Who named no key is not told which one the ciphertext is of.
     const bool named = request.text(use.member) != nullptr;
     if (!verdict && !named && verdict.error().code() == ErrorCode::kAccessDenied) {

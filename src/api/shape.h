@@ -288,10 +288,8 @@ bool is_given(const T& value) {
     return value.value_or(false);
   } else if constexpr (kIsOptional<T>) {
     return value && is_given(*value);
-  } else if constexpr (std::is_same_v<T, Bytes>) {
-    return true;  // a vector, but an empty blob was given all the same
-  } else if constexpr (requires { typename ListOf<T>::type; }) {
-    return !value.empty();
+  } else if constexpr (!std::is_same_v<T, Bytes> && requires { typename ListOf<T>::type; }) {
+    return !value.empty();  // Bytes are a vector too, but an empty blob was given all the same
   } else {
     return true;
   }

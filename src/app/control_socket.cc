@@ -94,13 +94,13 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::filesystem
   if (listener < 0) return failed("cannot make a socket");
   if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::chmod(path.c_str(), 0600) != 0 || ::listen(listener, 16) != 0) {
-    const auto error = failed("cannot listen at " + path.string());
+    auto error = failed("cannot listen at " + path.string());
     ::close(listener);
     return error;
   }
   int stop[2];
   if (::pipe2(stop, O_CLOEXEC) != 0) {
-    const auto error = failed("cannot make a pipe");
+    auto error = failed("cannot make a pipe");
     ::close(listener);
     return error;
   }

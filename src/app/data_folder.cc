@@ -104,7 +104,7 @@ Result<void> write_private_file(const std::filesystem::path& path, std::string_v
   written = written && ::fsync(file) == 0;
   ::close(file);
   if (!written || std::rename(draft.c_str(), path.c_str()) != 0) {
-    const auto error = failed(path, "write");
+    auto error = failed(path, "write");
     ::unlink(draft.c_str());
     return error;
   }

@@ -216,7 +216,7 @@ class Pkcs11Token::Impl {
 
 Error Pkcs11Token::Impl::fail(const Inside& inside, const pkcs11::Error& error,
                               std::string_view what, Repeatable repeatable) {
-  const Error answer = to_error(error, what);
+  Error answer = to_error(error, what);
   if (error.pin_refused() || error.token_gone()) return lost(inside, answer.detail());
   if (lost_before_effect(error)) {
     // A fresh session fared no better, or the call may not be repeated.

@@ -33,7 +33,7 @@ pkcs11::Result<void> make_token(const SoftHsmRequest& request) {
   pkcs11::ModuleOptions options;
   options.path = request.module;
   PKCS11_TRY_ASSIGN(const auto module, pkcs11::Module::load(options));
-  const auto made = [&]() -> pkcs11::Result<void> {
+  auto made = [&]() -> pkcs11::Result<void> {
     PKCS11_TRY_ASSIGN(const pkcs11::SlotId slot, pkcs11::find_uninitialized_slot(*module));
     PKCS11_TRY(pkcs11::provision_token(*module, slot, request.label,
                                        pkcs11::SecretBytes(request.so_pin.view()),

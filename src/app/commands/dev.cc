@@ -44,8 +44,7 @@ struct ListenAddress {
 };
 
 Result<ListenAddress> parse_listen(std::string_view text) {
-  const Error bad(ErrorCode::kValidation,
-                  "--listen takes HOST:PORT, not '" + std::string(text) + "'");
+  Error bad(ErrorCode::kValidation, "--listen takes HOST:PORT, not '" + std::string(text) + "'");
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad;
   std::string_view host = text.substr(0, colon);
