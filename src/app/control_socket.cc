@@ -145,7 +145,9 @@ void ControlSocket::answer(int connection) {
   }
   auto line = read_line(connection, kMaxRequest, kReadTimeoutMs);
   if (!line) return;
-  const std::span<std::uint8_t> text(reinterpret_cast<std::uint8_t*>(line->data()), line->size());
+  std::string request = std::move(*line);  // parsing changes the text
+  const std::span<std::uint8_t> text(reinterpret_cast<std::uint8_t*>(request.data()),
+                                     request.size());
   const auto document = json::Document::parse(text);
   std::string reply;
   if (!document) {

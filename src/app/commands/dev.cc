@@ -79,7 +79,7 @@ Result<Secret> open_pin(const DataFolder& folder, Random& random) {
   Secret pin{std::string_view(text)};
   const auto written = write_private_file(path, text);
   wipe(text.data(), text.size());
-  TRY(written);
+  if (!written) return written.error();
   return pin;
 }
 
@@ -157,7 +157,7 @@ Result<Access> open_access(const DataFolder& folder, const Config& config,
   std::string text = credentials_file(access.key);
   const auto written = write_private_file(folder.file(kCredentialsFile), text);
   wipe(text.data(), text.size());
-  TRY(written);
+  if (!written) return written.error();
   return access;
 }
 
