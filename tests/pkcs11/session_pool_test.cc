@@ -84,6 +84,16 @@ TEST_F(Pool, AThreadGetsBackTheSessionItHadLast) {
   EXPECT_EQ(others_done, 3);
 }
 
+TEST_F(Pool, TheSessionAThreadHadLastIsTheOneItGetsEvenIfOthersAreFree) {
+  auto pool = this->pool(2);
+  auto first = std::make_optional(must(pool->lease()));
+  auto last = std::make_optional(must(pool->lease()));
+  const CK_SESSION_HANDLE handle = (*last)->handle();
+  first.reset();
+  last.reset();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(must(pool->lease())->handle(), handle);
+}
+
 TEST_F(Pool, LogsInOnceHoweverManySessionsAreLent) {
   auto pool = this->pool(4);
   faults_.clear_trace();
