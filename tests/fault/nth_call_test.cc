@@ -33,7 +33,7 @@ class NthCall : public ::testing::TestWithParam<std::string> {
   /// The token answers again, and what was interrupted is taken to its end.
   void settle() {
     files_.no_faults();
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
     while (!world_.token().check()) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the token does not come back";
       std::this_thread::sleep_for(2ms);

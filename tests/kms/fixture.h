@@ -102,6 +102,7 @@ class World {
 
   // Shorthands for the one account and region of most tests.
   const Scope scope{std::string(kAccount), std::string(kRegion)};
+  /// Throws where there is no key, without which no test can go on.
   KeyPtr create_key(std::string description = {});
   /// The newest state of a key; null if it is gone.
   KeyPtr newest(const KeyPtr& key) { return service().inspect_key(key->id()); }

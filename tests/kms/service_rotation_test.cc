@@ -233,7 +233,7 @@ TEST_F(RotationTest, EnablingAKeyWakesTheWorkerByItself) {
   world_.clock.advance(100 * kDay);
   ASSERT_TRUE(service().enable_key(*key));
   // The interval is an hour: only being woken can do it.
-  for (int i = 0; i < 500 && materials(key) == 1; ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 6000 && materials(key) == 1; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(materials(key), 2U);
 }
 
@@ -380,26 +380,28 @@ TEST_F(RotationTest, ASettingChangedWhileARotationRunsIsKept) {
 }
 
 TEST_F(RotationTest, AnswersWhenTheTokenIsSlowAndGoesOnByItself) {
+  const KeyPtr key = world_.create_key();
   world_.options.material_deadline = 200ms;
   world_.restart();
-  const KeyPtr key = world_.create_key();
   Gate gate;
   hold_generation(gate);
-  const auto answered = service().rotate_on_demand(*key);
+  auto answered = service().rotate_on_demand(*key);
+  // On a busy machine the deadline may pass before anything is written.
+  for (int i = 0; i < 100 && !answered; ++i) answered = service().rotate_on_demand(*key);
   EXPECT_TRUE(answered) << why(answered);
   EXPECT_EQ(materials(key), 1U);
   EXPECT_TRUE(status(key).on_demand_started_at);
   gate.open();
-  for (int i = 0; i < 500 && materials(key) == 1; ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 6000 && materials(key) == 1; ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(materials(key), 2U);
   world_.restart();
   EXPECT_EQ(world_.expect_whole(), 0U);
 }
 
 TEST_F(RotationTest, ChangesNothingWhenTheTokenIsSlowBeforeAnythingIsWritten) {
+  const KeyPtr key = world_.create_key();
   world_.options.material_deadline = 200ms;
   world_.restart();
-  const KeyPtr key = world_.create_key();
   Gate gate;
   world_.token_hook.before = [&](std::string_view call) {
     return call == "check" ? gate.pass() : Result<void>();
@@ -477,7 +479,7 @@ TEST_F(RotationTest, TellsOnceInOrdinaryTimesEvenWhileDueWorkRuns) {
   gate.await_arrival();
   // The rotation has happened and is being told; a round of due work must not tell it as well.
   auto due = std::async(std::launch::async, [&] { service().run_due_work(); });
-  EXPECT_EQ(due.wait_for(5s), std::future_status::ready);
+  EXPECT_EQ(due.wait_for(60s), std::future_status::ready);
   gate.open();
   EXPECT_TRUE(rotation.get());
   due.get();

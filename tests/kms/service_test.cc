@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "kms/arn.h"
 #include "tests/kms/fixture.h"
 
@@ -365,12 +368,17 @@ TEST_F(ServiceTest, LeavesNothingBehindWhenTheDeadlinePassesBeforeAKeyIsBegun) {
 TEST_F(ServiceTest, FinishesABirthWhoseDeadlinePassedAfterItWasBegun) {
   world_.options.material_deadline = milliseconds(100);
   world_.restart();
+  std::atomic<bool> begun{false};
+  world_.store_hook.after = [&](std::string_view call) {
+    if (call == "begin_key") begun = true;
+  };
   world_.token_hook.before = [](std::string_view call) -> Result<void> {
     if (call == "generate_material") std::this_thread::sleep_for(milliseconds(400));
     return {};
   };
   EXPECT_EQ(code_of(service().create_key(world_.scope, {})), ErrorCode::kDependencyTimeout);
   world_.restart();
+  EXPECT_EQ(service().list_keys(world_.scope, {})->elements.size(), begun ? 1U : 0U);
   EXPECT_EQ(world_.expect_whole(), 0U);
 }
 
