@@ -209,11 +209,11 @@ void announce_interrupted(Domain& domain, const Key& key) {
   if (claim.claimed()) announce_rotations(domain, key);
 }
 
-Result<std::optional<ObjectName>> resume_rotation(Domain& domain, const Key& key) {
+Result<ResumedRotation> resume_rotation(Domain& domain, const Key& key) {
   const RotationClaim claim(domain, key.id());
-  if (!claim.claimed()) return std::optional<ObjectName>();
+  if (!claim.claimed()) return ResumedRotation();
   TRY_ASSIGN(const auto newest, refresh(domain, key));
-  if (!newest->running_rotation()) return std::optional<ObjectName>();
+  if (!newest->running_rotation()) return ResumedRotation();
   store::IntentRecord intent = *newest->running_rotation();
 
   std::optional<ObjectName> given_up;
@@ -234,7 +234,7 @@ Result<std::optional<ObjectName>> resume_rotation(Domain& domain, const Key& key
   }
   TRY(finish_rotation(domain, key.id(), intent, *material));
   announce_rotations(domain, key);
-  return given_up;
+  return ResumedRotation{ResumedRotation::Outcome::kFinished, given_up};
 }
 
 RotationClaim::RotationClaim(Domain& domain, std::string key_id)

@@ -52,9 +52,19 @@ void announce_rotations(Domain& domain, const Key& key);
 /// The same for what a crash or a fault left untold, unless a thread is at work on the key.
 void announce_interrupted(Domain& domain, const Key& key);
 
+/// What resume_rotation did.
+struct ResumedRotation {
+  enum class Outcome : std::uint8_t {
+    kFinished,
+    kLeft,  ///< another thread is at it, or it has ended meanwhile
+  };
+  Outcome outcome = Outcome::kLeft;
+  std::optional<ObjectName> given_up;  ///< a name whose object was not whole
+};
+
 /// Takes up a rotation that was interrupted: adopts the object of its intent if it is whole, else
-/// makes another under a new name. Answers the name given up, if any.
-Result<std::optional<ObjectName>> resume_rotation(Domain& domain, const Key& key);
+/// makes another under a new name.
+Result<ResumedRotation> resume_rotation(Domain& domain, const Key& key);
 
 /// Marks a key as being rotated by this thread, for as long as it lives; `claimed` tells whether no
 /// other thread was.

@@ -54,9 +54,11 @@ void settle_rotations(Domain& domain, ReconcileReport& report) {
       log::warning("resuming the rotation of " + key->arn() + ": " + resumed.error().detail());
       continue;
     }
+    if (resumed->outcome == ResumedRotation::Outcome::kLeft) continue;
     report.finished.push_back("rotation of " + key->arn());
-    if (*resumed) {
-      report.withdrawn.push_back("rotation of " + key->arn() + ", object " + (*resumed)->hex());
+    if (resumed->given_up) {
+      report.withdrawn.push_back("rotation of " + key->arn() + ", object " +
+                                 resumed->given_up->hex());
     }
   }
 }

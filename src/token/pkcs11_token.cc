@@ -367,9 +367,11 @@ Result<ObjectIndex::Handles> Pkcs11Token::Impl::handles(const Inside& inside,
     return *known;
   }
   const Writing lock = writing();
+  // Asked again: a destruction that was waited for has taken the name out of the index.
+  const bool was_there = index_.find(name).has_value();
   auto found = search(name);
   if (!found) return fail(inside, found.error(), "looking for an object");
-  if (found->empty()) return missing(inside, name, known.has_value());
+  if (found->empty()) return missing(inside, name, was_there);
   return std::move(*found);
 }
 

@@ -57,8 +57,8 @@ INSTANTIATE_TEST_SUITE_P(Suites, CiphertextBlobOfEverySuite,
                          ::testing::Values(Construction::kEcbDerived, Construction::kDirect));
 
 TEST_P(CiphertextBlobOfEverySuite, IsTakenApartIntoWhatItWasMadeOf) {
-  for (const std::size_t iv_size : {1, 12, 16}) {
-    for (const std::size_t plaintext_size : {0, 1, 4096}) {
+  for (const std::size_t iv_size : {1U, 12U, 16U}) {
+    for (const std::size_t plaintext_size : {0U, 1U, 4096U}) {
       const Sample sample(GetParam(), iv_size, plaintext_size);
       const auto parsed = parse_ciphertext_blob(sample.blob);
       ASSERT_TRUE(parsed);

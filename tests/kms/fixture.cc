@@ -210,7 +210,8 @@ std::size_t World::expect_whole() {
       }
     }
   }
-  for (const auto& [id, rows] : materials) {
+  for (const auto& entry : materials) {
+    const std::string& id = entry.first;
     EXPECT_TRUE(std::ranges::any_of(loaded->keys, [&](const auto& row) { return row.id == id; }))
         << "materials without a key";
   }

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <future>
 
 #include "kms/service.h"
 #include "tests/kms/fixture.h"
@@ -15,7 +16,10 @@ using ::testing::Test;
 
 class ReconcileTest : public Test {
  protected:
-  void SetUp() override { world_.open(); }
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(world_.open());
+    service().run_due_work();  // the round that every start begins with is over
+  }
   Service& service() { return world_.service(); }
 
   static bool mentions(const std::vector<std::string>& lines, std::string_view text) {
@@ -237,6 +241,28 @@ TEST_F(ReconcileTest, ReportsItsOwnWorkWhenAskedForIt) {
   EXPECT_TRUE(mentions(report.finished, key->arn()));
   EXPECT_TRUE(mentions(report.withdrawn, name.hex()));
   EXPECT_EQ(world_.expect_whole(), 0U);
+}
+
+TEST_F(ReconcileTest, CallsNoRotationFinishedThatAnotherThreadIsAt) {
+  const KeyPtr key = world_.create_key();
+  std::promise<void> arrived;
+  std::promise<void> go_on;
+  auto may_go_on = go_on.get_future();
+  world_.token_hook.before = [&](std::string_view call) -> Result<void> {
+    if (call == "generate_material") {
+      arrived.set_value();
+      may_go_on.wait();
+    }
+    return {};
+  };
+  auto rotation = std::async(std::launch::async, [&] { return service().rotate_on_demand(*key); });
+  arrived.get_future().wait();
+  const auto report = world_.reconcile();
+  EXPECT_TRUE(report.finished.empty()) << report.finished.front();
+  EXPECT_TRUE(report.withdrawn.empty()) << report.withdrawn.front();
+  EXPECT_TRUE(report.alarms.empty()) << report.alarms.front();
+  go_on.set_value();
+  EXPECT_TRUE(rotation.get());
 }
 
 TEST_F(ReconcileTest, SettlesABirthThatTheTokenInterruptedOnceItIsBack) {

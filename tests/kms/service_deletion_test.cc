@@ -14,7 +14,10 @@ using namespace std::chrono_literals;
 
 class DeletionTest : public ::testing::Test {
  protected:
-  void SetUp() override { world_.open(); }
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(world_.open());
+    service().run_due_work();  // the round that every start begins with is over
+  }
   Service& service() { return world_.service(); }
   World world_;
 };

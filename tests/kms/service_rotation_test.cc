@@ -44,7 +44,10 @@ class Gate {
 
 class RotationTest : public ::testing::Test {
  protected:
-  void SetUp() override { world_.open(); }
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(world_.open());
+    service().run_due_work();  // the round that every start begins with is over
+  }
   Service& service() { return world_.service(); }
   std::size_t materials(const KeyPtr& key) { return world_.newest(key)->materials().size(); }
   RotationStatus status(const KeyPtr& key) { return rotation_status(*world_.newest(key)); }

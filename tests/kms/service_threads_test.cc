@@ -188,6 +188,36 @@ TEST_F(ThreadsTest, EncryptionGoesOnWhileKeysRotateAndReconcileTakesNothingForSt
   EXPECT_EQ(world_.events.rotations().size(), 10U);
   service().run_due_work();
   EXPECT_EQ(service().list_keys(world_.scope, {})->elements.size(), 1U);
+  EXPECT_EQ(world_.token().usage().recoveries, 0U) << "the token was taken for gone";
+  EXPECT_EQ(world_.expect_whole(), 0U);
+}
+
+TEST_F(ThreadsTest, UsingAKeyWhileItIsDestroyedDisturbsNoOther) {
+  const KeyPtr other = world_.create_key();
+  for (int round = 0; round < 30; ++round) {
+    const KeyPtr doomed = world_.create_key();
+    ASSERT_TRUE(service().schedule_deletion(*doomed, 7));
+    world_.clock.advance(7 * kDay);
+    together(3, [&](int thread) {
+      if (thread == 0) {
+        service().run_due_work();
+        return;
+      }
+      // Until it is gone; a call that had found the key before sees its object vanish.
+      const KeyPtr& key = thread == 1 ? doomed : other;
+      for (int i = 0; i < 1000; ++i) {
+        const auto encrypted = service().encrypt(*key, as_bytes("x"), {});
+        if (encrypted) {
+          if (key == other && i > 20) return;
+          continue;
+        }
+        EXPECT_EQ(key, doomed) << why(encrypted);
+        EXPECT_EQ(encrypted.error().code(), ErrorCode::kKmsInternal) << why(encrypted);
+        return;
+      }
+    });
+  }
+  EXPECT_EQ(world_.token().usage().recoveries, 0U) << "the token was taken for gone";
   EXPECT_EQ(world_.expect_whole(), 0U);
 }
 
