@@ -47,9 +47,22 @@ class SqliteStore final : public Store {
 
   /// Runs `body`, which returns a Result, in one transaction: committed if it succeeds.
   template <typename Body>
-  auto transact(Transaction::Kind kind, Body body) -> decltype(body());
+  auto transact(Transaction::Kind kind, Body body) -> decltype(body()) {
+    const std::lock_guard lock(mutex_);
+    Transaction transaction(database_);
+    if (const auto failed = transaction.begin(kind)) return to_error(*failed);
+    auto result = body();
+    if (!result) return result;
+    if (const auto failed = transaction.commit()) return to_error(*failed);
+    return result;
+  }
 
-  // Parts of transactions.
+  // Parts of transactions. One file for each kind of row: sqlite_keys.cc and so on.
+  Result<void> load_keys(Contents& contents);
+  Result<void> load_materials(Contents& contents);
+  Result<void> load_intents(Contents& contents);
+  Result<void> load_aliases(Contents& contents);
+  Result<void> load_credentials(Contents& contents);
   Result<void> insert_intent(const IntentRecord& intent);
   Result<void> insert_material(const MaterialRecord& material);
   Result<void> write_key(const KeyRecord& key);

@@ -1,0 +1,151 @@
+// Rows of kms_key, and the transactions that begin and end with one.
+#include "store/sqlite_rows.h"
+#include "store/sqlite_store.h"
+
+namespace keyhold::store {
+namespace {
+
+KeyRecord read_key(Row& row) {
+  KeyRecord key;
+  key.id = row.text();
+  key.account = row.text();
+  key.region = row.text();
+  key.spec = row.word<KeySpec>();
+  key.usage = row.word<KeyUsage>();
+  key.origin = row.word<KeyOrigin>();
+  key.state = row.word<KeyState>();
+  key.description = row.text();
+  key.created_at = row.time();
+  key.deletion_at = row.optional_time();
+  key.destroying = row.flag();
+  key.rotation_enabled = row.flag();
+  key.rotation_period_days = row.small_number();
+  key.next_rotation_at = row.optional_time();
+  key.on_demand_rotations = row.small_number();
+  key.version = row.counter();
+  return key;
+}
+
+}  // namespace
+
+Result<void> SqliteStore::load_keys(Contents& contents) {
+  return for_each_row(
+      database_.prepare(
+          "SELECT id, account, region, spec, key_usage, origin, state, description, created_at,"
+          " deletion_at, destroying, rotation_enabled, rotation_period_days, next_rotation_at,"
+          " on_demand_rotations, version, born FROM kms_key ORDER BY id"),
+      "kms_key", [&](Row& row) {
+        KeyRecord key = read_key(row);
+        const bool born = row.flag();
+        (born ? contents.keys : contents.unborn_keys).push_back(std::move(key));
+      });
+}
+
+Result<void> SqliteStore::begin_key(const KeyRecord& key, const IntentRecord& intent) {
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    TRY(exactly_one(
+        database_
+            .prepare("INSERT INTO kms_key (id, account, region, spec, key_usage, origin, state,"
+                     " description, created_at, deletion_at, destroying, rotation_enabled,"
+                     " rotation_period_days, next_rotation_at, on_demand_rotations, version, born)"
+                     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+                     " $16, 0)")
+            .bind(key.id)
+            .bind(key.account)
+            .bind(key.region)
+            .bind(key.spec)
+            .bind(key.usage)
+            .bind(key.origin)
+            .bind(key.state)
+            .bind(key.description)
+            .bind(key.created_at)
+            .bind(key.deletion_at)
+            .bind(key.destroying ? 1 : 0)
+            .bind(key.rotation_enabled ? 1 : 0)
+            .bind(key.rotation_period_days)
+            .bind(key.next_rotation_at)
+            .bind(key.on_demand_rotations)
+            .bind(key.version)
+            .run()));
+    return insert_intent(intent);
+  });
+}
+
+Result<void> SqliteStore::finish_key(const MaterialRecord& material) {
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    TRY(insert_material(material));
+    return exactly_one(database_.prepare("UPDATE kms_key SET born = 1 WHERE id = $1 AND born = 0")
+                           .bind(material.key_id)
+                           .run());
+  });
+}
+
+Result<void> SqliteStore::abandon_key(std::string_view key_id) {
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    TRY(database_.prepare("DELETE FROM intent WHERE key_id = $1").bind(key_id).run());
+    return exactly_one(
+        database_.prepare("DELETE FROM kms_key WHERE id = $1 AND born = 0").bind(key_id).run());
+  });
+}
+
+Result<void> SqliteStore::begin_rotation(const IntentRecord& intent, std::uint64_t key_version) {
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    auto key = database_.prepare(
+        "SELECT version FROM kms_key WHERE id = $1 AND version = $2 AND born = 1");
+    TRY_ASSIGN(const bool unchanged, key.bind(intent.key_id).bind(key_version).next());
+    if (!unchanged) return gone();
+    return insert_intent(intent);
+  });
+}
+
+Result<void> SqliteStore::write_key(const KeyRecord& key) {
+  return exactly_one(
+      database_
+          .prepare("UPDATE kms_key SET account = $1, region = $2, spec = $3, key_usage = $4,"
+                   " origin = $5, state = $6, description = $7, created_at = $8, deletion_at = $9,"
+                   " destroying = $10, rotation_enabled = $11, rotation_period_days = $12,"
+                   " next_rotation_at = $13, on_demand_rotations = $14, version = version + 1"
+                   " WHERE id = $15 AND version = $16 AND born = 1")
+          .bind(key.account)
+          .bind(key.region)
+          .bind(key.spec)
+          .bind(key.usage)
+          .bind(key.origin)
+          .bind(key.state)
+          .bind(key.description)
+          .bind(key.created_at)
+          .bind(key.deletion_at)
+          .bind(key.destroying ? 1 : 0)
+          .bind(key.rotation_enabled ? 1 : 0)
+          .bind(key.rotation_period_days)
+          .bind(key.next_rotation_at)
+          .bind(key.on_demand_rotations)
+          .bind(key.id)
+          .bind(key.version)
+          .run());
+}
+
+Result<void> SqliteStore::finish_rotation(const KeyRecord& key, const MaterialRecord& material) {
+  if (material.key_id != key.id) {
+    return Error(ErrorCode::kKmsInternal, {}, "store: a material of another key");
+  }
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    TRY(write_key(key));
+    return insert_material(material);
+  });
+}
+
+Result<void> SqliteStore::update_key(const KeyRecord& key) {
+  return transact(Transaction::Kind::kWrite, [&] { return write_key(key); });
+}
+
+Result<void> SqliteStore::erase_key(std::string_view key_id) {
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    TRY(database_.prepare("DELETE FROM alias WHERE target_key_id = $1").bind(key_id).run());
+    TRY(database_.prepare("DELETE FROM intent WHERE key_id = $1").bind(key_id).run());
+    TRY(database_.prepare("DELETE FROM key_material WHERE key_id = $1").bind(key_id).run());
+    return exactly_one(database_.prepare("DELETE FROM kms_key WHERE id = $1").bind(key_id).run());
+  });
+}
+
+}  // namespace keyhold::store
