@@ -57,24 +57,24 @@ using MaterialObjectPtr = std::shared_ptr<const MaterialObject>;
 class SessionKey final : public MessageKey {
  public:
   /// Derived under a salt.
-  SessionKey(const void* token, MaterialObjectPtr material, const EcbSalt& salt, Bytes header_tag,
+  SessionKey(const void* maker, MaterialObjectPtr material, const EcbSalt& salt, Bytes header_tag,
              SessionObject object, TimePoint made_at)
-      : token_(token),
+      : maker_(maker),
         material_(std::move(material)),
         salt_(salt.begin(), salt.end()),
         header_tag_(std::move(header_tag)),
         object_(std::move(object)),
         made_at_(made_at) {}
   /// The material itself.
-  SessionKey(const void* token, MaterialObjectPtr material, TimePoint made_at)
-      : token_(token), material_(std::move(material)), made_at_(made_at) {}
+  SessionKey(const void* maker, MaterialObjectPtr material, TimePoint made_at)
+      : maker_(maker), material_(std::move(material)), made_at_(made_at) {}
 
   Construction construction() const override { return material_->material().construction; }
   ByteView salt() const override { return salt_; }
   ByteView header_tag() const override { return header_tag_; }
 
-  /// The Pkcs11Token that made it.
-  const void* token() const { return token_; }
+  /// The MessageKeys that made it.
+  const void* maker() const { return maker_; }
   const MaterialObjectPtr& material() const { return material_; }
   pkcs11::ObjectHandle handle() const { return object_ ? object_->handle() : material_->base(); }
   TimePoint made_at() const { return made_at_; }
@@ -87,7 +87,7 @@ class SessionKey final : public MessageKey {
   void set_proven() const { proven_.store(true, std::memory_order_relaxed); }
 
  private:
-  const void* token_;
+  const void* maker_;
   MaterialObjectPtr material_;
   Bytes salt_;
   Bytes header_tag_;

@@ -1,7 +1,9 @@
 // Many threads in one token.
 #include <atomic>
 #include <functional>
+#include <future>
 #include <thread>
+#include <vector>
 
 #include "token_fixture.h"
 
@@ -72,6 +74,32 @@ TEST_F(ConcurrencyTest, AMaterialThatManyOpenAtOnceIsOpenedOnce) {
   for (std::thread& thread : threads) thread.join();
   // Check key, header key and one message key.
   EXPECT_EQ(token_->usage().session_objects_made, before + 3);
+}
+
+TEST_F(ConcurrencyTest, ADestroyedMaterialIsUsedByNoThreadThatUsedItBefore) {
+  const Material material = generate();
+  std::promise<void> destroyed;
+  const std::shared_future<void> gone = destroyed.get_future().share();
+  std::vector<std::promise<void>> used(3);
+  std::vector<std::thread> threads;
+  std::vector<MessageKeyPtr> held(used.size());
+  for (std::size_t i = 0; i < used.size(); ++i) {
+    threads.emplace_back([&, i] {
+      const auto key = token_->encryption_key(material);
+      expect(key);
+      if (key) held[i] = *key;  // so that the key itself lives on
+      used[i].set_value();
+      gone.wait();
+      EXPECT_FALSE(token_->encryption_key(material));
+      if (key) {
+        EXPECT_FALSE(token_->decryption_key(material, (*key)->salt(), (*key)->header_tag()));
+      }
+    });
+  }
+  for (auto& each : used) each.get_future().wait();
+  expect(token_->destroy_material(material.object_name));
+  destroyed.set_value();
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace

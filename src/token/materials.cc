@@ -1,0 +1,188 @@
+#include "token/materials.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "token/construction.h"
+#include "token/key_template.h"
+
+namespace keyhold::token {
+namespace {
+
+Construction construction_of(const Profile& profile) {
+  return profile.derivation == Derivation::kEcb ? Construction::kEcbDerived : Construction::kDirect;
+}
+
+/// Where the token shows an attribute and it is not what the template asked for.
+std::optional<std::string> custody_flaw(const ObjectEvidence& shown) {
+  if (!shown.sensitive || !*shown.sensitive) return "CKA_SENSITIVE is not true";
+  if (!shown.extractable || *shown.extractable) return "CKA_EXTRACTABLE is not false";
+  if (shown.always_sensitive && !*shown.always_sensitive) return "CKA_ALWAYS_SENSITIVE is false";
+  if (shown.never_extractable && !*shown.never_extractable) return "CKA_NEVER_EXTRACTABLE is false";
+  return std::nullopt;
+}
+
+}  // namespace
+
+pkcs11::Result<GeneratedMaterial> Materials::prove_new(const ObjectName& name,
+                                                       pkcs11::ObjectHandle handle) {
+  const Construction construction = construction_of(link_.profile());
+  Material material{name, construction, {}, {}};
+  PKCS11_TRY_ASSIGN(const auto object, MaterialObject::open(link_, material, handle));
+  PKCS11_TRY_ASSIGN(Bytes check_value, object->make_check_value(link_, random_));
+  // A use as messages will use it.
+  EcbSalt salt;
+  random_.fill(salt);
+  std::optional<SessionObject> derived;
+  if (construction == Construction::kEcbDerived) {
+    PKCS11_TRY_ASSIGN(auto key, object->derive_message_key(link_, salt));
+    derived.emplace(std::move(key));
+  }
+  const pkcs11::ObjectHandle key = derived ? derived->handle() : handle;
+  std::array<std::uint8_t, kGcmIvSize> iv;
+  random_.fill(iv);
+  const ByteView aad = as_bytes(kCheckDomain);
+  PKCS11_TRY_ASSIGN(const Bytes ciphertext, link_.encrypt(key, iv, aad, kDirectCheckPlaintext));
+  PKCS11_TRY_ASSIGN(const Secret plaintext, link_.decrypt(key, iv, aad, ciphertext));
+  if (!equal_in_constant_time(plaintext.view(), kDirectCheckPlaintext)) {
+    return pkcs11::Error(CKR_FUNCTION_FAILED, "C_Decrypt", "the key does not decrypt its own");
+  }
+  return GeneratedMaterial{construction, std::move(check_value)};
+}
+
+Result<GeneratedMaterial> Materials::generate(const Inside& inside, const ObjectName& name,
+                                              std::string_view label) {
+  const std::timespec mark = StorageFolders::mark();
+  const pkcs11::Attributes attributes =
+      material_template(link_.profile(), Residence::kToken, name.bytes(), label);
+  const auto made = [&]() -> pkcs11::Result<pkcs11::ObjectHandle> {
+    const auto lock = objects_.writing();
+    return link_.once([&](pkcs11::Session& session) {
+      return pkcs11::generate_key(session, pkcs11::Mechanism::plain(CKM_AES_KEY_GEN), attributes);
+    });
+  }();
+  if (!made) return guard_.fail(inside, made.error(), "generating a key", Repeatable::kNo);
+  TRY(folders_.sync_changes_since(mark));
+
+  const auto shown = objects_.read(*made);
+  if (!shown) return guard_.fail(inside, shown.error(), "reading a new key");
+  if (const auto flaw = custody_flaw(*shown)) return internal("a new key: " + *flaw);
+  auto proven = prove_new(name, *made);
+  if (!proven) return guard_.fail(inside, proven.error(), "proving a new key");
+  objects_.remember(name, *made);
+  return std::move(*proven);
+}
+
+Result<std::optional<GeneratedMaterial>> Materials::adopt(const Inside& inside,
+                                                          const ObjectName& name) {
+  using Adopted = std::optional<GeneratedMaterial>;
+  auto found = [&] {
+    const auto lock = objects_.writing();
+    return objects_.search(name);
+  }();
+  if (!found) return guard_.fail(inside, found.error(), "looking for an object");
+  if (found->size() != 1) {
+    // None at all is only an answer from a token that is there.
+    const auto seen = link_.look();
+    if (!seen) return guard_.lost(inside, "looking for an object: " + seen.error().text());
+    return Adopted();
+  }
+  const pkcs11::ObjectHandle handle = found->front();
+  const auto not_whole = [&](const pkcs11::Error& error) -> Result<Adopted> {
+    if (error.token_gone() || error.login_lost() || lost_before_effect(error) ||
+        error.sessions_exhausted()) {
+      return guard_.fail(inside, error, "proving a key");
+    }
+    return Adopted();
+  };
+  const auto shown = objects_.read(handle);
+  if (!shown) return not_whole(shown.error());
+  // CKA_LOCAL decides nothing, since NSS denies it to all keys. A key that was brought from outside
+  // has not always been sensitive, and a zombie does not pass a use.
+  if (custody_flaw(*shown)) return Adopted();
+  auto proven = prove_new(name, handle);
+  if (!proven) return not_whole(proven.error());
+  // What a kill left was not synced.
+  TRY(folders_.sync_changes_since({}));
+  return Adopted(std::move(*proven));
+}
+
+Result<void> Materials::destroy(const Inside& inside, const ObjectName& name) {
+  const std::timespec mark = StorageFolders::mark();
+  {
+    const auto lock = objects_.writing();
+    const auto found = objects_.search(name);
+    if (!found) return guard_.fail(inside, found.error(), "looking for an object");
+    if (found->empty()) {
+      const auto seen = link_.look();
+      if (!seen) return guard_.lost(inside, "looking for an object: " + seen.error().text());
+    }
+    cache_.forget(name);
+    for (const pkcs11::ObjectHandle object : *found) {
+      const auto destroyed = link_.once(
+          [&](pkcs11::Session& session) { return pkcs11::destroy_object(session, object); });
+      if (!destroyed && !destroyed.error().handle_stale()) {
+        return guard_.fail(inside, destroyed.error(), "destroying an object", Repeatable::kNo);
+      }
+    }
+    // A success that left the object there would end with its row gone and the key alive.
+    const auto left = objects_.search(name);
+    if (!left) return guard_.fail(inside, left.error(), "looking for an object");
+    if (!left->empty()) return internal("a destroyed object is still there: " + name.hex());
+  }
+  cache_.forget(name);
+  return folders_.sync_changes_since(mark);
+}
+
+Result<MaterialObjectPtr> Materials::open(const Inside& inside, const Material& material) {
+  for (const auto look : {TokenObjects::Look::kIndex, TokenObjects::Look::kToken}) {
+    TRY_ASSIGN(const auto candidates, objects_.handles(inside, material.object_name, look));
+    std::vector<MaterialObjectPtr> proven;
+    std::optional<pkcs11::Error> trouble;
+    for (const pkcs11::ObjectHandle candidate : candidates) {
+      const auto object = MaterialObject::open(link_, material, candidate);
+      const auto proof = object ? (*object)->prove(link_) : pkcs11::Result<Proof>(object.error());
+      if (!proof) {
+        trouble = proof.error();
+      } else if (*proof == Proof::kHolds) {
+        proven.push_back(*object);
+      }
+    }
+    // Beside the one that proves, others of its name are strangers, and no harm.
+    if (!proven.empty()) return proven.front();
+    if (!trouble) {
+      return internal("the object " + material.object_name.hex() +
+                      " is not the key that its check value was taken of");
+    }
+    if (look == TokenObjects::Look::kToken || !trouble->handle_stale()) {
+      return guard_.fail(inside, *trouble, "opening the object " + material.object_name.hex());
+    }
+  }
+  return internal("unreachable");
+}
+
+bool Materials::is_current(const MaterialObject& object, const Material& material) const {
+  const Material& known = object.material();
+  return object.current(link_) && known.construction == material.construction &&
+         equal_in_constant_time(known.check_value, material.check_value) &&
+         known.subject == material.subject;
+}
+
+Result<WorkingMaterialPtr> Materials::working(const Inside& inside, const Material& material) {
+  if (const auto found = cache_.find_material(material.object_name);
+      found && is_current(*(*found)->object, material)) {
+    return *found;
+  }
+  std::lock_guard lock(opening_[std::hash<ObjectName>()(material.object_name) % opening_.size()]);
+  if (const auto found = cache_.find_material(material.object_name)) {
+    if (is_current(*(*found)->object, material)) return *found;
+    cache_.forget(material.object_name);
+  }
+  auto opened = std::make_shared<WorkingMaterial>();
+  TRY_ASSIGN(opened->object, open(inside, material));
+  return cache_.insert_material(material.object_name, std::move(opened));
+}
+
+}  // namespace keyhold::token

@@ -1,0 +1,55 @@
+// Key materials in the token: made, adopted, proven, opened and destroyed.
+#pragma once
+
+#include <array>
+#include <mutex>
+#include <optional>
+#include <string_view>
+
+#include "base/random.h"
+#include "token/key_cache.h"
+#include "token/storage_folders.h"
+#include "token/token.h"
+#include "token/token_guard.h"
+#include "token/token_objects.h"
+
+namespace keyhold::token {
+
+/// All functions are for threads inside the token; what they promise stands at Token's functions.
+class Materials {
+ public:
+  Materials(TokenLink& link, TokenGuard& guard, TokenObjects& objects, KeyCache& cache,
+            Random& random)
+      : link_(link),
+        guard_(guard),
+        objects_(objects),
+        cache_(cache),
+        random_(random),
+        folders_(link.profile().sync_folders, TokenObjectCopy::kNone) {}
+
+  Result<GeneratedMaterial> generate(const Inside& inside, const ObjectName& name,
+                                     std::string_view label);
+  Result<std::optional<GeneratedMaterial>> adopt(const Inside& inside, const ObjectName& name);
+  Result<void> destroy(const Inside& inside, const ObjectName& name);
+
+  /// The object of that name which computes what the check value says.
+  Result<MaterialObjectPtr> open(const Inside& inside, const Material& material);
+  /// The same, kept for the next call.
+  Result<WorkingMaterialPtr> working(const Inside& inside, const Material& material);
+
+  /// Whether what was opened is still that material, and its handles can be used.
+  bool is_current(const MaterialObject& object, const Material& material) const;
+
+ private:
+  pkcs11::Result<GeneratedMaterial> prove_new(const ObjectName& name, pkcs11::ObjectHandle handle);
+
+  TokenLink& link_;
+  TokenGuard& guard_;
+  TokenObjects& objects_;
+  KeyCache& cache_;
+  Random& random_;
+  const StorageFolders folders_;
+  std::array<std::mutex, 16> opening_;  ///< so that a material is not opened by many at once
+};
+
+}  // namespace keyhold::token

@@ -1,0 +1,142 @@
+#include "token/token_guard.h"
+
+#include <chrono>
+#include <utility>
+
+#include "token/key_template.h"
+
+namespace keyhold::token {
+namespace {
+
+constexpr int kDoubts = 3;
+
+}  // namespace
+
+TokenGuard::TokenGuard(TokenLink& link, Random& random, Actions actions)
+    : link_(link),
+      actions_(std::move(actions)),
+      gate_(link.profile().calls_at_once),
+      recovery_(gate_, link.profile(), random,
+                {[this] { return restart(); }, [this] { return !link_.pin_refused(); },
+                 [this] { tick(); }}) {}
+
+Result<void> TokenGuard::start() {
+  TRY(make_health_key());
+  recovery_.start();
+  return {};
+}
+
+void TokenGuard::stop() {
+  recovery_.stop();
+  forget_health_key();
+}
+
+Result<Inside> TokenGuard::enter() {
+  const std::uint64_t recoveries = recovery_.done();
+  TRY_ASSIGN(CallGate::Call call, gate_.enter(link_.profile().call_timeout));
+  return Inside{std::move(call), recoveries};
+}
+
+// ---------------------------------------------------------------------------------------- errors
+
+Error TokenGuard::fail(const Inside& inside, const pkcs11::Error& error, std::string_view what,
+                       Repeatable repeatable) {
+  Error answer = to_error(error, what);
+  if (error.pin_refused() || error.token_gone()) return lost(inside, answer.detail());
+  if (lost_before_effect(error)) {
+    // A fresh session fared no better, or the call may not be repeated.
+    const auto seen = link_.look();
+    if (!seen) recovery_.report(inside.recoveries, seen.error().text());
+    return answer;
+  }
+  // Codes that some tokens answer when they are gone, and others to trouble of a single object or a
+  // full disk: a use of known answer decides.
+  if (error.fate() != pkcs11::Fate::kSessionBroken && !error.ambiguous()) return answer;
+  const auto seen = link_.look();
+  const auto healthy = seen ? health() : pkcs11::Result<Proof>(seen.error());
+  if (!healthy || *healthy != Proof::kHolds) return lost(inside, answer.detail());
+  // A token that is well and goes on failing is initialised again, now and then.
+  if (repeatable == Repeatable::kYes && doubts_.fetch_add(1) + 1 >= kDoubts && may_restart()) {
+    doubts_ = 0;
+    return lost(inside, answer.detail());
+  }
+  return internal(answer.detail());
+}
+
+bool TokenGuard::may_restart() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const std::int64_t moment = std::chrono::duration_cast<milliseconds>(now).count();
+  std::int64_t last = doubtful_restart_at_.load();
+  if (last != 0 && moment - last < link_.profile().backoff_last.count()) return false;
+  return doubtful_restart_at_.compare_exchange_strong(last, moment);
+}
+
+Error TokenGuard::lost(const Inside& inside, std::string_view what) {
+  recovery_.report(inside.recoveries, what);
+  return unavailable(what);
+}
+
+Error TokenGuard::missing(const Inside& inside, const ObjectName& name, bool was_there) {
+  const auto seen = link_.look();
+  if (!seen) return lost(inside, "looking for an object: " + seen.error().text());
+  // SoftHSM forgets objects whose folder went away and came back, until it is initialised again;
+  // after that the object is in the index or is no more.
+  if (was_there) return lost(inside, "an object has vanished: " + name.hex());
+  return internal("the token has no object " + name.hex());
+}
+
+// ------------------------------------------------------------------------------ health, recovery
+
+Result<void> TokenGuard::restart() {
+  actions_.forget();
+  forget_health_key();
+  TRY(link_.restart());
+  TRY(actions_.take_stock());
+  return make_health_key();
+}
+
+void TokenGuard::tick() {
+  const auto inside = enter();
+  if (inside) actions_.tick();
+}
+
+Result<void> TokenGuard::make_health_key() {
+  pkcs11::Attributes attributes = mac_key_template(link_.profile());
+  auto key = link_.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN), attributes);
+  if (!key) return to_error(key.error(), "making the health key");
+  auto answer = link_.cmac(key->handle(), as_bytes(kCheckDomain));
+  if (!answer) return to_error(answer.error(), "using the health key");
+  const std::lock_guard lock(health_mutex_);
+  health_key_.emplace(std::move(*key));
+  health_answer_ = std::move(*answer);
+  return {};
+}
+
+void TokenGuard::forget_health_key() {
+  const std::lock_guard lock(health_mutex_);
+  health_key_.reset();
+}
+
+pkcs11::Result<Proof> TokenGuard::health() {
+  const std::lock_guard lock(health_mutex_);
+  if (!health_key_) return pkcs11::Error(CKR_KEY_HANDLE_INVALID, "health");
+  PKCS11_TRY_ASSIGN(const Bytes answer, link_.cmac(health_key_->handle(), as_bytes(kCheckDomain)));
+  return equal_in_constant_time(answer, health_answer_) ? Proof::kHolds : Proof::kDiffers;
+}
+
+Result<void> TokenGuard::check() {
+  TRY_ASSIGN(const Inside inside, enter());
+  const auto seen = link_.look();
+  if (!seen) return lost(inside, "the token does not answer: " + seen.error().text());
+  auto healthy = health();
+  if (!healthy && healthy.error().handle_stale()) {
+    // The login was lost and is back; the key went with it.
+    TRY(make_health_key());
+    healthy = health();
+  }
+  if (!healthy) return lost(inside, "the health key fails: " + healthy.error().text());
+  if (*healthy == Proof::kDiffers) return lost(inside, "the health key computes something else");
+  return {};
+}
+
+}  // namespace keyhold::token

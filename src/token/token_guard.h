@@ -1,0 +1,92 @@
+// What stands before every use of the token: a place inside, and the judgement of what failed
+// there.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string_view>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "token/call_gate.h"
+#include "token/message_key.h"
+#include "token/profile.h"
+#include "token/recovery.h"
+#include "token/token_link.h"
+
+namespace keyhold::token {
+
+/// A place inside the token, and how often the token had been recovered when it was taken: an error
+/// seen before the last recovery says nothing of the token now.
+struct Inside {
+  CallGate::Call call;
+  std::uint64_t recoveries;
+};
+
+/// Whether a failure of this kind says something of the token's health: generating fails on a full
+/// disk too, which initialising the module does not empty.
+enum class Repeatable : std::uint8_t { kYes, kNo };
+
+/// Tells a caller's bad input, trouble of one object and a lost token apart, and has a lost token
+/// recovered. Its health key is a key of known answer that costs no login and no object.
+class TokenGuard {
+ public:
+  struct Actions {
+    /// Forgets every key and handle, before the module is initialised again.
+    std::function<void()> forget;
+    /// Takes stock of the token's objects again, after that.
+    std::function<Result<void>()> take_stock;
+    /// Called every second or so from inside the token.
+    std::function<void()> tick;
+  };
+
+  TokenGuard(TokenLink& link, Random& random, Actions actions);
+
+  /// Makes the health key, and from then on recovers what is lost.
+  Result<void> start();
+  /// Recovers nothing from then on, and lets the health key go.
+  void stop();
+
+  /// Takes a place inside.
+  Result<Inside> enter();
+
+  /// The error for a call that failed while doing `what`.
+  Error fail(const Inside& inside, const pkcs11::Error& error, std::string_view what,
+             Repeatable repeatable = Repeatable::kYes);
+  /// The error for a token that is gone, which is reported to recovery.
+  Error lost(const Inside& inside, std::string_view what);
+  /// The error for an object that a search does not find; `was_there`: it did once.
+  Error missing(const Inside& inside, const ObjectName& name, bool was_there);
+  /// A call has succeeded: earlier failures were not the token's.
+  void no_doubt() {
+    if (doubts_.load(std::memory_order_relaxed) != 0) doubts_ = 0;
+  }
+
+  /// Whether the token answers, is logged in to and computes what it should.
+  Result<void> check();
+
+  std::uint64_t recoveries() const { return recovery_.done(); }
+
+ private:
+  Result<void> restart();
+  void tick();
+  bool may_restart();
+  Result<void> make_health_key();
+  void forget_health_key();
+  pkcs11::Result<Proof> health();
+
+  TokenLink& link_;
+  const Actions actions_;
+  std::mutex health_mutex_;
+  std::optional<SessionObject> health_key_;
+  Bytes health_answer_;
+  std::atomic<int> doubts_{0};  ///< failures of a token that seemed well, since its last success
+  std::atomic<std::int64_t> doubtful_restart_at_{0};
+  CallGate gate_;
+  Recovery recovery_;
+};
+
+}  // namespace keyhold::token
