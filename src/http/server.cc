@@ -227,6 +227,10 @@ class IoThread {
 Error refused(std::string sentence) { return Error(ErrorCode::kValidation, std::move(sentence)); }
 
 Result<Tcp::endpoint> resolve(const ServerOptions& options, asio::io_context& context) {
+  // RFC 6761 section 6.3: `localhost` is the loopback address, whether or not there is a hosts file.
+  if (options.host == "localhost") {
+    return Tcp::endpoint(asio::ip::address_v4::loopback(), options.port);
+  }
   error_code error;
   const asio::ip::address address = asio::ip::make_address(options.host, error);
   if (!error) return Tcp::endpoint(address, options.port);
