@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "iam/ascii.h"
 #include "iam/credential.h"
 #include "iam/digest.h"
 
@@ -10,10 +11,6 @@ namespace {
 
 constexpr std::string_view kUserPrefix = "user/";
 constexpr std::size_t kIdCharacters = 17;  // after `AIDA`, as IAM's
-
-bool is_alphanumeric(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
 
 // CreateUser: [\w+=,.@-]+ for a name, [!-\x7E] between the slashes of a path. IAM would let a path
 // have empty segments; here a name that two texts could stand for is refused.
@@ -41,8 +38,7 @@ std::string user_id(std::string_view arn) {
 }  // namespace
 
 bool is_account(std::string_view text) {
-  return text.size() == kAccountDigits &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return text.size() == kAccountDigits && std::all_of(text.begin(), text.end(), is_digit);
 }
 
 Result<Principal> parse_principal(std::string_view text, std::string_view account) {

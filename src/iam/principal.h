@@ -4,25 +4,43 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
 namespace keyhold::iam {
 
-enum class PrincipalType : std::uint8_t { kRoot, kUser };
+enum class PrincipalType : std::uint8_t {
+  kRoot,  ///< the account itself
+  kUser,
+  kAssumedRole,  ///< a session of a role
+  kWebIdentity,  ///< somebody that an OpenID provider vouches for, before they assume a role
+};
 
 /// Bounds of IAM names (IAM API reference, "CreateUser").
 inline constexpr std::size_t kMaxUserName = 64;
 inline constexpr std::size_t kMaxPath = 512;  ///< with both its slashes
 inline constexpr std::size_t kAccountDigits = 12;
 
+struct Tag {
+  std::string key;
+  std::string value;
+
+  bool operator==(const Tag&) const = default;
+};
+
 struct Principal {
-  std::string account;  ///< twelve digits
+  std::string account;  ///< twelve digits; empty for a web identity
   PrincipalType type = PrincipalType::kUser;
-  std::string path;  ///< `/`, or `/division/team/`; empty for root
-  std::string name;  ///< the user's name without its path; empty for root
-  std::string arn;   ///< `arn:aws:iam::<account>:user/<name>`, or `…:root`
-  std::string id;    ///< `AIDA…` of a user, the account of root
+  std::string path;  ///< `/`, or `/division/team/`, of the user or the role; empty for root
+  std::string name;  ///< the user's or the role's name without its path; empty for root
+  /// `arn:aws:iam::<account>:user/<name>`, `…:root`, or
+  /// `arn:aws:sts::<account>:assumed-role/<role>/<session>`; empty for a web identity.
+  std::string arn;
+  std::string id;  ///< `AIDA…` of a user, the account of root, `AROA…:<session>` of a session
+  std::string role_arn{};   ///< of a session: `arn:aws:iam::<account>:role/<name>`
+  std::string provider{};   ///< of a web identity, and of a session that one assumed: its issuer
+  std::vector<Tag> tags{};  ///< the principal's own, and a session's over them
 
   bool operator==(const Principal&) const = default;
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "iam/ascii.h"
 #include "iam/authorization_header.h"
 #include "iam/digest.h"
 #include "iam/request_date.h"
@@ -51,7 +52,7 @@ bool is_presigned(std::string_view query) {
     const std::string_view parameter = query.substr(at, end - at);
     at = end + 1;
     const std::string name =
-        sigv4::lower_case(sigv4::percent_decode(parameter.substr(0, parameter.find('='))));
+        to_lower(sigv4::percent_decode(parameter.substr(0, parameter.find('='))));
     if (std::find(kParameters.begin(), kParameters.end(), name) != kParameters.end()) return true;
   }
   return false;
@@ -131,7 +132,7 @@ std::vector<std::string> signed_names(std::string_view list) {
   std::size_t at = 0;
   while (at <= list.size()) {
     const std::size_t end = std::min(list.find(';', at), list.size());
-    names.push_back(sigv4::lower_case(list.substr(at, end - at)));
+    names.push_back(to_lower(list.substr(at, end - at)));
     at = end + 1;
   }
   std::sort(names.begin(), names.end());

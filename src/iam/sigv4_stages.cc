@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "iam/ascii.h"
 #include "iam/digest.h"
 
 namespace keyhold::iam::sigv4 {
@@ -11,8 +12,7 @@ namespace {
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 bool is_unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
+  return is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 void append_percent_encoded(std::string& to, std::string_view text) {
@@ -59,14 +59,6 @@ std::string Scope::text() const {
   return text.append(kTerminator);
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
 std::string_view query_of(std::string_view target) {
@@ -94,7 +86,7 @@ std::string percent_decode(std::string_view text) {
 
 HeaderTable::HeaderTable(std::span<const Header> headers) {
   entries_.reserve(headers.size());
-  for (const Header& header : headers) entries_.push_back({lower_case(header.name), header.value});
+  for (const Header& header : headers) entries_.push_back({to_lower(header.name), header.value});
   std::stable_sort(entries_.begin(), entries_.end(),
                    [](const Entry& a, const Entry& b) { return a.name < b.name; });
 }

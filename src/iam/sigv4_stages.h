@@ -25,8 +25,6 @@ struct Scope {
   std::string text() const;
 };
 
-std::string lower_case(std::string_view text);
-
 /// The part of a target before the first `?`, and the part after it.
 std::string_view path_of(std::string_view target);
 std::string_view query_of(std::string_view target);

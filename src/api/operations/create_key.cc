@@ -149,7 +149,7 @@ constinit const Operation rows::kCreateKey = {
     .weight = Weight::kHeavy,
     .errors = {ErrorCode::kDependencyTimeout, ErrorCode::kInvalidArn,
                ErrorCode::kUnsupportedOperation, ErrorCode::kKmsInternal, ErrorCode::kLimitExceeded,
-               ErrorCode::kCustomKeyStoreNotFound},
+               ErrorCode::kMalformedPolicyDocument, ErrorCode::kCustomKeyStoreNotFound},
     .handler = handled_by<create_key>,
 };
 
