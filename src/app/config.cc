@@ -109,6 +109,23 @@ Result<void> set_worker_threads(Config& config, std::string_view value) {
   return {};
 }
 
+Result<void> set_heavy_worker_threads(Config& config, std::string_view value) {
+  TRY_ASSIGN(config.heavy_worker_threads,
+             parse_number<std::size_t>(value, 1, 256, "a number of threads from 1 to 256"));
+  return {};
+}
+
+Result<void> set_light_work(Config& config, std::string_view value) {
+  if (value == "in-place") {
+    config.light_work = http::LightWork::kInPlace;
+  } else if (value == "pool") {
+    config.light_work = http::LightWork::kInPool;
+  } else {
+    return bad_value(value, "in-place or pool");
+  }
+  return {};
+}
+
 Result<void> set_queue_limit(Config& config, std::string_view value) {
   TRY_ASSIGN(config.queue_limit,
              parse_number<std::size_t>(value, 1, 1'000'000, "a number from 1 to 1000000"));
@@ -127,10 +144,16 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"dev.clock_offset", "0s",
      "moves rotation and deletion dates closer, as if this time had passed (365d, 12h)",
      set_clock_offset},
+    {"http.heavy_worker_threads", "4", "calls that write to the store or token, at once",
+     set_heavy_worker_threads},
     {"http.io_threads", "2", "threads that read and write sockets", set_io_threads},
+    {"http.light_work", "in-place",
+     "in-place: calls that only read memory and use the token are worked on by the threads that "
+     "read sockets, while they are quick; pool: by workers",
+     set_light_work},
     {"http.queue_limit", "1024", "requests that may wait for a worker before callers are throttled",
      set_queue_limit},
-    {"http.worker_threads", "4", "requests that are worked on at once", set_worker_threads},
+    {"http.worker_threads", "4", "light calls that workers work on at once", set_worker_threads},
     {"log.level", "info", "debug, info, warning or error", set_log_level},
     {"rotation.rules", "2024",
      "2024: 10 on-demand rotations a key; 2025: 25 (AWS's page of either year)",

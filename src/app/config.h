@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/result.h"
+#include "http/server.h"
 #include "kms/service.h"
 
 namespace keyhold::app {
@@ -22,6 +23,8 @@ struct Config {
   log::Level log_level = log::Level::kInfo;
   std::size_t io_threads = 2;
   std::size_t worker_threads = 4;
+  std::size_t heavy_worker_threads = 4;
+  http::LightWork light_work = http::LightWork::kInPlace;
   std::size_t queue_limit = 1024;
   /// Single values of the token's profile, as parse_profile takes them.
   std::vector<std::string> profile_overrides;

@@ -71,6 +71,9 @@ Result<void> EventRecorder::record_call(const RecordedCall& call) {
   for (const auto& resource : record.resources) {
     event.resources.push_back({resource.account, std::string(resource.type), resource.arn});
   }
+  if (!call.tls.version.empty()) {
+    event.tls = {call.tls.version, call.tls.cipher_suite, std::string(call.host)};
+  }
   event.recipient_account_id = call.requester.account;
   return trail_->append(audit::render(event), record.effect == api::Effect::kWrite
                                                   ? audit::Durability::kBeforeReturn

@@ -11,6 +11,7 @@
 #include "audit/writer.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "http/tls.h"
 #include "iam/sigv4.h"
 #include "kms/service.h"
 
@@ -25,6 +26,7 @@ struct RecordedCall {
   std::string_view peer_address;
   std::string_view request_id;
   std::string_view host;
+  const http::TlsFacts& tls;
 };
 
 class EventRecorder final : public kms::EventSink {

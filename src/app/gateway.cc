@@ -54,9 +54,9 @@ http::Response Gateway::handle(http::Request& request) {
   api::Answer answer =
       dispatcher_.handle(api::Call{target, request.body, requester, request.request_id});
 
-  const auto recorded =
-      recorder_.record_call({*caller, requester, answer.record, header(request, "user-agent"),
-                             request.peer_address, request.request_id, header(request, "host")});
+  const auto recorded = recorder_.record_call(
+      {*caller, requester, answer.record, header(request, "user-agent"), request.peer_address,
+       request.request_id, header(request, "host"), request.tls});
   if (!recorded) {
     // What cannot be put on record does not leave the service as if it were.
     return error_response(recorded.error());
@@ -66,6 +66,12 @@ http::Response Gateway::handle(http::Request& request) {
   response.content_type = kJson;
   response.body = std::move(answer.body);
   return response;
+}
+
+http::Weight Gateway::weigh(const http::Request& request) {
+  return api::Dispatcher::weight(header(request, "x-amz-target")) == api::Weight::kHeavy
+             ? http::Weight::kHeavy
+             : http::Weight::kLight;
 }
 
 http::Response Gateway::overload(http::Request&) {

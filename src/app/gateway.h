@@ -4,7 +4,7 @@
 #include "api/dispatcher.h"
 #include "app/event_recorder.h"
 #include "base/clock.h"
-#include "http/message.h"
+#include "http/server.h"
 #include "iam/sigv4.h"
 
 namespace keyhold::app {
@@ -18,6 +18,8 @@ class Gateway {
 
   http::Response handle(http::Request& request);
 
+  /// How heavy a request is, told from its X-Amz-Target.
+  static http::Weight weigh(const http::Request& request);
   /// For a request that finds no room.
   static http::Response overload(http::Request& request);
   /// For what is not a request.

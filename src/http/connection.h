@@ -6,20 +6,14 @@
 #include <array>
 #include <atomic>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <exception>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,21 +22,17 @@
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/snapshot.h"
 #include "http/message.h"
+#include "http/pace.h"
 #include "http/request_parser.h"
 #include "http/response_writer.h"
 #include "http/server.h"
+#include "http/stream.h"
 #include "http/worker_pool.h"
 
 namespace keyhold::http {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
-
-using Executor = asio::io_context::executor_type;
-using UseAwaitable = asio::use_awaitable_t<Executor>;
-template <typename T>
-using Awaitable = asio::awaitable<T, Executor>;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 /// What all connections share. Outlives them.
@@ -51,7 +41,10 @@ struct ServerState {
   Handler handler;
   OverloadHandler overload;
   ProtocolErrorRenderer protocol_error;
-  WorkerPool* workers = nullptr;
+  WorkerPool* workers = nullptr;  // for light work that is not done in place
+  WorkerPool* heavy_workers = nullptr;
+
+  std::optional<Snapshot<TlsContext>> tls;  // nothing without TLS
 
   std::atomic<std::size_t> connections{0};
   std::atomic<std::size_t> body_bytes{0};
@@ -92,7 +85,10 @@ struct ThreadState {
   ConnectionList busy;
   HttpDate date;
   BufferedRandom random;
+  Pace pace;
   std::function<void()> on_connection_end;  // called after a connection is counted out
+
+  bool has_company() const { return idle.size() + busy.size() > 2; }
 };
 
 /// A connection as the sweeper sees it: a deadline, and a way to end it.
@@ -132,6 +128,11 @@ class ConnectionBase {
     due_in(thread_.server.options.idle_timeout);
     if (!idle_) thread_.idle.splice(thread_.idle.end(), thread_.busy, place_);
     idle_ = true;
+  }
+  /// Before the first request: as little is lost if it has to make room as with an idle one.
+  void become_guest() {
+    become_idle();
+    due_in(thread_.server.options.header_read_timeout);
   }
   void become_busy() {
     if (idle_) thread_.busy.splice(thread_.busy.end(), thread_.idle, place_);
@@ -227,8 +228,8 @@ inline Response answer(const ServerState& server, const Handler& handler, Reques
   return render(server, ProtocolError::kInternal);
 }
 
-/// Reads, has answered, and writes, until either side has enough. `Stream` is a socket or a layer
-/// over one: async_read_some, async_write_some, lowest_layer.
+/// Reads, has answered, and writes, until either side has enough. `Stream` is PlainStream or
+/// TlsStream.
 template <typename Stream>
 class Connection final : public ConnectionBase {
  public:
@@ -243,7 +244,14 @@ class Connection final : public ConnectionBase {
 
   /// The connection's whole life. The coroutine owns the connection.
   static Awaitable<void> run(std::shared_ptr<Connection> self) {
-    for (bool open = true; open;) open = co_await self->serve_request();
+    bool open = true;
+    if constexpr (Stream::kHasHandshake) {
+      self->become_guest();
+      const Sent agreed = co_await self->stream_.shake_hands();
+      open = agreed == Sent::kYes && !self->is_cut();
+      if (open) self->request_.tls = self->stream_.facts();
+    }
+    while (open) open = co_await self->serve_request();
     self->cut();
   }
 
@@ -251,7 +259,7 @@ class Connection final : public ConnectionBase {
   void close() override {
     error_code ignored;
     // NOLINTNEXTLINE(bugprone-unused-return-value): the same as `ignored`
-    stream_.lowest_layer().close(ignored);
+    stream_.socket().close(ignored);
   }
 
   enum class Arrival : std::uint8_t {
@@ -340,33 +348,50 @@ class Connection final : public ConnectionBase {
 
   Awaitable<bool> read() {
     const std::span<std::uint8_t> room = input_.prepare();
-    error_code error;
-    const std::size_t count = co_await stream_.async_read_some(
-        asio::buffer(room.data(), room.size()), asio::redirect_error(UseAwaitable(), error));
+    const std::size_t count = co_await stream_.read(room);
     input_.commit(count);
     // Cut when the bytes were here already: their request must not take effect unanswered.
-    co_return !error && !is_cut();
+    co_return count > 0 && !is_cut();
   }
 
   Awaitable<bool> send_continue() {
-    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    error_code error;
-    co_await asio::async_write(stream_, asio::buffer(kContinue.data(), kContinue.size()),
-                               asio::redirect_error(UseAwaitable(), error));
-    co_return !error;
+    const Sent sent = co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n", {});
+    co_return sent == Sent::kYes;
   }
 
-  // Has the request answered by a worker, and waits for it here, on the io thread. The worker uses
-  // request_ and response_ and this coroutine does not, until the completion is posted back.
+  // Has the request answered, here or by a worker; see ServerOptions::light_work.
   Awaitable<void> have_answered() {
-    auto submit = [this](auto completion) {
+    const ServerOptions& options = server().options;
+    const Weight weight = options.weigh ? options.weigh(request_) : Weight::kLight;
+    if (weight == Weight::kLight && options.light_work == LightWork::kInPlace &&
+        thread().pace.is_quick()) {
+      if (!server().cutting) call_handler();
+      // Answers go out when those of all requests that came together are ready: what wakes a client
+      // may take this core from us, and this way it wakes once for many.
+      if (thread().has_company()) co_await asio::post(UseAwaitable());
+      co_return;
+    }
+    co_await have_worker_answer(weight == Weight::kHeavy ? *server().heavy_workers
+                                                         : *server().workers);
+  }
+
+  void call_handler() {
+    const SteadyTime start = std::chrono::steady_clock::now();
+    response_ = answer(server(), server().handler, request_);
+    thread().pace.note(std::chrono::steady_clock::now() - start);
+  }
+
+  // Waits for a worker here, on the io thread. The worker uses request_ and response_ and this
+  // coroutine does not, until the completion is posted back.
+  Awaitable<void> have_worker_answer(WorkerPool& workers) {
+    auto submit = [this, &workers](auto completion) {
       // A task can be copied, a completion cannot; and it must be ended on the io thread.
       auto held = std::make_shared<decltype(completion)>(std::move(completion));
-      auto resume = [held, executor = stream_.get_executor()] {
+      auto resume = [held, executor = stream_.socket().get_executor()] {
         asio::post(executor, [held] { std::move (*held)(); });
       };
-      const WorkerPool::Submitted submitted = server().workers->submit([this, resume] {
-        if (!server().cutting) response_ = answer(server(), server().handler, request_);
+      const WorkerPool::Submitted submitted = workers.submit([this, resume] {
+        if (!server().cutting) call_handler();
         resume();
       });
       if (submitted == WorkerPool::Submitted::kAccepted) return;
@@ -389,11 +414,8 @@ class Connection final : public ConnectionBase {
     write_head(response_, context, head_);
     const std::size_t body_size =
         has_body(request_.method, response_.status) ? response_.body.size() : 0;
-    const std::array<asio::const_buffer, 2> buffers = {
-        asio::buffer(head_), asio::buffer(response_.body.data(), body_size)};
-    error_code error;
-    co_await asio::async_write(stream_, buffers, asio::redirect_error(UseAwaitable(), error));
-    co_return !error;
+    const Sent sent = co_await stream_.write(head_, response_.body.view().first(body_size));
+    co_return sent == Sent::kYes;
   }
 
   // A socket closed with unread bytes sends a reset, which can overtake the answer and erase it at
@@ -402,7 +424,7 @@ class Connection final : public ConnectionBase {
     due_in(server().options.linger_timeout);
     error_code error;
     // NOLINTNEXTLINE(bugprone-unused-return-value): the same as `error`
-    stream_.lowest_layer().shutdown(asio::socket_base::shutdown_send, error);
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, error);
     input_.consume(input_.unread().size());
     for (bool more = !error; more;) {
       more = co_await read();

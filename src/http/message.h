@@ -9,6 +9,7 @@
 
 #include "base/header.h"
 #include "base/secret.h"
+#include "http/tls.h"
 
 namespace keyhold::http {
 
@@ -25,6 +26,7 @@ struct Request {
   std::span<std::uint8_t> body;
   std::string peer_address;  ///< numeric, without port; an IPv4-mapped IPv6 address as IPv4
   std::string request_id;    ///< a lower-case UUID, drawn for this request
+  TlsFacts tls;              ///< empty without TLS
 };
 
 /// One field line of an answer.

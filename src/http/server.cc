@@ -9,6 +9,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <cerrno>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -20,7 +21,6 @@ namespace keyhold::http {
 namespace {
 
 using Tcp = asio::ip::tcp;
-using Socket = asio::basic_stream_socket<Tcp, Executor>;
 using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Executor>;
@@ -82,6 +82,7 @@ class IoThread {
     if (acceptor_) asio::co_spawn(context_, accept(), asio::detached);
     thread_ = std::thread([this] {
       name_this_thread(name_);
+      ignore_broken_pipes();
       run();
     });
   }
@@ -119,6 +120,14 @@ class IoThread {
         log::error(name_ + ": " + bug.what());
       }
     }
+  }
+
+  // OpenSSL writes to sockets as to files, and one that the client closed would end the process.
+  static void ignore_broken_pipes() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   }
 
   void close_listener() {
@@ -192,14 +201,24 @@ class IoThread {
       error_code ignored;
       // NOLINTNEXTLINE(bugprone-unused-return-value): the same as `ignored`
       socket.set_option(Tcp::no_delay(true), ignored);
-      std::string peer = numeric_address(socket);
-      auto connection =
-          std::make_shared<Connection<Socket>>(state_, std::move(socket), std::move(peer));
-      asio::co_spawn(context_, Connection<Socket>::run(std::move(connection)),
-                     [](const std::exception_ptr& bug) { report(bug); });
+      if (!server.tls) {
+        begin(PlainStream(std::move(socket)));
+        return;
+      }
+      SslPtr tls = server.tls->read().new_connection(socket.native_handle());
+      if (tls != nullptr) begin(TlsStream(std::move(socket), std::move(tls)));
     } catch (const std::exception& exhaustion) {
       log::error(std::string("a connection was dropped: ") + exhaustion.what());
     }
+  }
+
+  template <typename Stream>
+  void begin(Stream stream) {
+    std::string peer = numeric_address(stream.socket());
+    auto connection =
+        std::make_shared<Connection<Stream>>(state_, std::move(stream), std::move(peer));
+    asio::co_spawn(context_, Connection<Stream>::run(std::move(connection)),
+                   [](const std::exception_ptr& bug) { report(bug); });
   }
 
   static void report(const std::exception_ptr& bug) {
@@ -281,6 +300,7 @@ Result<void> check(const ServerOptions& options) {
   };
   if (options.io_threads < 1) return at_least_one("io_threads");
   if (options.worker_threads < 1) return at_least_one("worker_threads");
+  if (options.heavy_worker_threads < 1) return at_least_one("heavy_worker_threads");
   if (options.queue_limit < 1) return at_least_one("queue_limit");
   if (options.max_connections < 1) return at_least_one("max_connections");
   if (options.body_limit < 1) return at_least_one("body_limit");
@@ -309,6 +329,7 @@ struct Server::Impl {
   std::condition_variable changed;  // a connection ended, or a step was taken by an io thread
   ServerState state;
   std::unique_ptr<WorkerPool> workers;
+  std::unique_ptr<WorkerPool> heavy_workers;
   std::vector<std::unique_ptr<IoThread>> threads;
   std::uint16_t port = 0;
   std::mutex drain_mutex;  // one drain at a time
@@ -388,6 +409,7 @@ struct Server::Impl {
     state.cutting = true;
     on_each_thread([](IoThread& thread) { thread.cut_everything(); });
     workers->stop();
+    heavy_workers->stop();
     {
       std::unique_lock lock(mutex);
       changed.wait(lock, none_left);
@@ -410,6 +432,10 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
   impl->state.handler = std::move(handler);
   impl->state.overload = std::move(overload);
   impl->state.protocol_error = std::move(protocol_error);
+  if (const auto& tls = impl->state.options.tls) {
+    TRY_ASSIGN(auto context, TlsContext::make(*tls));
+    impl->state.tls.emplace(std::move(context));
+  }
   for (std::size_t i = 0; i < impl->state.options.io_threads; ++i) {
     impl->threads.push_back(std::make_unique<IoThread>(impl->state, i));
     impl->threads.back()->state().on_connection_end = [raw = impl.get()] {
@@ -421,7 +447,10 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
   try {
     impl->workers = std::make_unique<WorkerPool>("worker", impl->state.options.worker_threads,
                                                  impl->state.options.queue_limit);
+    impl->heavy_workers = std::make_unique<WorkerPool>(
+        "heavy", impl->state.options.heavy_worker_threads, impl->state.options.queue_limit);
     impl->state.workers = impl->workers.get();
+    impl->state.heavy_workers = impl->heavy_workers.get();
     impl->start_threads();
   } catch (const std::system_error& error) {
     return refused(std::string("Cannot start the server's threads: ") + error.what() + ".");
@@ -432,7 +461,15 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
 
 std::uint16_t Server::port() const { return impl_->port; }
 std::size_t Server::connections() const { return impl_->state.connections; }
-std::size_t Server::waiting() const { return impl_->workers->waiting(); }
+std::size_t Server::waiting() const {
+  return impl_->workers->waiting() + impl_->heavy_workers->waiting();
+}
+Result<void> Server::reload_tls(const TlsOptions& options) {
+  if (!impl_->state.tls) return refused("TLS cannot be turned on while the server runs.");
+  TRY_ASSIGN(auto context, TlsContext::make(options));
+  impl_->state.tls->publish(std::move(context));
+  return {};
+}
 void Server::drain(std::chrono::milliseconds grace) { impl_->drain(grace); }
 
 }  // namespace keyhold::http

@@ -1,8 +1,8 @@
 // An HTTP/1.1 server for one synchronous handler: the only sockets and the only coroutines.
 //
-// A connection is a coroutine on one of the io threads; a complete request goes to the worker pool
-// and its answer comes back. Requests of one connection are answered one by one and in order, so a
-// client that pipelines waits for itself alone.
+// A connection is a coroutine on one of the io threads. A complete request is answered there or by
+// a worker, as its weight and the options say. Requests of one connection are answered one by one
+// and in order, so a client that pipelines waits for itself alone.
 #pragma once
 
 #include <chrono>
@@ -10,16 +10,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "http/message.h"
+#include "http/tls.h"
 
 namespace keyhold::http {
 
-/// Answers a request; called on a worker thread, by many at once. What it throws is a bug, which
-/// the caller of the service sees as ProtocolError::kInternal.
+/// Answers a request; called on worker and io threads, by many at once. What it throws is a bug,
+/// which the caller of the service sees as ProtocolError::kInternal.
 using Handler = std::function<Response(Request&)>;
 
 /// Answers a request for which the server has no room: the queue of the pool is full, or the bodies
@@ -36,13 +38,31 @@ enum class Spread : std::uint8_t {
   kRoundRobin,  ///< one listener deals them out: even with few connections, too
 };
 
+/// Light work is done in microseconds and waits for nothing but, briefly, a token; heavy work waits
+/// for disks. They have workers of their own, so that heavy work never occupies all of them.
+enum class Weight : std::uint8_t { kLight, kHeavy };
+
+/// Where light work is done.
+enum class LightWork : std::uint8_t {
+  kInPool,
+  /// On the io thread, which saves waking another one twice; in the pool only while the handler
+  /// turns out slow, as with a token at the end of a network.
+  kInPlace,
+};
+
 struct ServerOptions {
   std::string host = "127.0.0.1";  ///< a numeric address, or a name that has one
   std::uint16_t port = 0;          ///< 0: the system picks one, see Server::port()
   std::size_t io_threads = 2;
   Spread spread = Spread::kByKernel;
-  std::size_t worker_threads = 4;
-  std::size_t queue_limit = 1024;  ///< requests that wait for a worker
+  std::size_t worker_threads = 4;        ///< for light work
+  std::size_t heavy_worker_threads = 2;  ///< for heavy work
+  std::size_t queue_limit = 1024;        ///< requests that wait for a worker, of either kind
+  LightWork light_work = LightWork::kInPool;
+  /// Tells a request's weight from its head; called on io threads. Without it all are light.
+  std::function<Weight(const Request&)> weigh;
+
+  std::optional<TlsOptions> tls;  ///< without it, connections are plain
 
   std::size_t header_limit = 16UL * 1024;              ///< bytes of request line and fields
   std::size_t body_limit = 1024UL * 1024;              ///< bytes of one body
@@ -86,6 +106,11 @@ class Server {
   std::uint16_t port() const;
   std::size_t connections() const;  ///< open now
   std::size_t waiting() const;      ///< requests that wait for a worker now
+
+  /// Uses another certificate, and what else the options hold, for connections that come from now
+  /// on; those that are open go on as they are. After an error (as TlsContext::make's, and
+  /// kValidation where the server has no TLS) nothing has changed. From any thread.
+  Result<void> reload_tls(const TlsOptions& options);
 
   /// Stops accepting, closes idle connections, lets requests that have begun to arrive be answered
   /// for at most `grace`, and closes what is left. Requests still waiting for a worker then are

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
     return response;
   };
   http::ServerOptions options;
+  options.light_work = http::LightWork::kInPlace;
   if (argc > 2) options.io_threads = std::stoul(argv[2]);
   const auto server = http::Server::start(options, answer, answer, [](http::ProtocolError error) {
     http::Response response;

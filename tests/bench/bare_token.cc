@@ -1,5 +1,5 @@
-// The token alone, one thread: the calls of an Encrypt, a Decrypt and a GenerateDataKey with nothing
-// around them. Prints lines of name, calls a second and CPU microseconds a call.
+// The token alone, one thread: the calls of an Encrypt, a Decrypt and a GenerateDataKey with
+// nothing around them. Prints lines of name, calls a second and CPU microseconds a call.
 //
 //   keyhold-bare-token FOLDER [CALLS]
 #include <array>

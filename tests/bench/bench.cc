@@ -49,16 +49,16 @@ class Service {
   Service(const Options& options, std::vector<std::string> settings) {
     folder_ = "/dev/shm/keyhold-bench-" + std::to_string(::getpid());
     std::filesystem::create_directories(folder_);
-    std::vector<std::string> arguments = {options.keyhold, "dev",      "--data",
+    std::vector<std::string> arguments = {options.keyhold,  "dev",      "--data",
                                           folder_ / "data", "--listen", "127.0.0.1:0"};
     for (const std::string& setting : settings) {
       arguments.push_back("--set");
       arguments.push_back(setting);
     }
-    process_ = std::make_unique<Process>(
-        arguments, "keyhold: ready",
-        Process::Environment{{"AWS_ACCESS_KEY_ID", kCaller.id},
-                             {"AWS_SECRET_ACCESS_KEY", kCaller.secret}});
+    process_ =
+        std::make_unique<Process>(arguments, "keyhold: ready",
+                                  Process::Environment{{"AWS_ACCESS_KEY_ID", kCaller.id},
+                                                       {"AWS_SECRET_ACCESS_KEY", kCaller.secret}});
     const std::string& said = process_->output();
     const std::size_t at = said.find("127.0.0.1:", said.find("keyhold: ready"));
     port_ = static_cast<std::uint16_t>(std::stoi(said.substr(at + 10)));
@@ -161,8 +161,8 @@ int run(const Options& options) {
     std::uint64_t bad = 0;
     for (const auto& each : rounds) bad += each.bad;
     for (const auto& each : base) bad += each.bad;
-    std::cout << place.first << "\t" << place.second << "\tratio " << number(ratio.median, 2) << " ("
-              << number(ratio.least, 2) << ".." << number(ratio.most, 2) << ")\trate "
+    std::cout << place.first << "\t" << place.second << "\tratio " << number(ratio.median, 2)
+              << " (" << number(ratio.least, 2) << ".." << number(ratio.most, 2) << ")\trate "
               << number(median(base, &Measurement::rate), 0) << " "
               << number(median(rounds, &Measurement::rate), 0) << "\tp50 "
               << number(median(base, &Measurement::p50), 0) << " "

@@ -177,10 +177,10 @@ LoadOutcome run_thread(const LoadPlan& plan, std::size_t connections, std::size_
         --living;
         continue;
       }
-      const auto waited = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                              Clock::now() - connection.sent_at)
-                              .count() /
-                          100;
+      const auto waited =
+          std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - connection.sent_at)
+              .count() /
+          100;
       if (connection.reader.ok()) {
         ++outcome.answers;
         outcome.waits.push_back(static_cast<std::uint32_t>(waited));

@@ -26,8 +26,9 @@ struct LoadOutcome {
   std::uint64_t answers = 0;  ///< with status 200
   std::uint64_t bad = 0;      ///< with another status, and connections that broke
   double seconds = 0;
-  double client_cpu_us = 0;         ///< of the client, for each answer
-  std::vector<std::uint32_t> waits;  ///< of each answer in tenths of a microsecond, in order of size
+  double client_cpu_us = 0;  ///< of the client, for each answer
+  std::vector<std::uint32_t>
+      waits;  ///< of each answer in tenths of a microsecond, in order of size
 
   double rate() const { return static_cast<double>(answers) / seconds; }
   /// In microseconds; `part` from 0 to 1.

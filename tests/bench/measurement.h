@@ -8,8 +8,8 @@
 namespace keyhold::bench {
 
 struct Measurement {
-  double rate = 0;    ///< answers a second
-  double p50 = 0;     ///< microseconds
+  double rate = 0;  ///< answers a second
+  double p50 = 0;   ///< microseconds
   double p99 = 0;
   double server_us = 0;  ///< CPU of the server for each answer
   double client_us = 0;  ///< CPU of the client for each answer

@@ -25,7 +25,8 @@ Process::Process(const std::vector<std::string>& arguments, const std::string& r
     ::close(pipe[1]);
     for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> argv;
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : arguments)
+      argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     ::execv(argv[0], argv.data());
     ::_exit(127);
@@ -42,8 +43,7 @@ Process::Process(const std::vector<std::string>& arguments, const std::string& r
     const std::size_t at = output_.find(wanted);
     if (at != std::string::npos && output_.find('\n', at + 1) != std::string::npos) break;
   }
-  start_seconds_ =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  start_seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 Process::~Process() {

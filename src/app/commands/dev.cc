@@ -200,6 +200,9 @@ Result<void> serve(const DevOptions& options) {
   server_options.io_threads = config.io_threads;
   server_options.worker_threads = config.worker_threads;
   server_options.queue_limit = config.queue_limit;
+  server_options.heavy_worker_threads = config.heavy_worker_threads;
+  server_options.light_work = config.light_work;
+  server_options.weigh = Gateway::weigh;
 
   // Before any thread: all of them inherit the mask, and the signals wait for sigwait below.
   const sigset_t signals = ending_signals();
