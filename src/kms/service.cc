@@ -14,6 +14,7 @@
 #include "kms/messages.h"
 #include "kms/paging.h"
 #include "kms/reconcile.h"
+#include "kms/tag.h"
 
 namespace keyhold::kms {
 namespace {
@@ -127,6 +128,7 @@ class DomainService final : public Service {
     record.usage = wanted.usage;
     record.origin = wanted.origin;
     record.description = wanted.description;
+    TRY_ASSIGN(record.tags, merge_tags({}, wanted.tags));
     record.created_at = domain_.clock.now();
 
     // Shared with the job, which may outlive this call.
@@ -187,6 +189,22 @@ class DomainService final : public Service {
       record.state = KeyState::kDisabled;
       record.deletion_at.reset();
     });
+  }
+
+  Result<void> tag_key(const Key& key, std::span<const store::Tag> tags) override {
+    return change(key, StateRule::kNotPendingDeletion,
+                  [&](store::KeyRecord& record) -> Result<void> {
+                    TRY_ASSIGN(record.tags, merge_tags(std::move(record.tags), tags));
+                    return {};
+                  });
+  }
+
+  Result<void> untag_key(const Key& key, std::span<const std::string> tag_keys) override {
+    return change(key, StateRule::kNotPendingDeletion,
+                  [&](store::KeyRecord& record) -> Result<void> {
+                    TRY_ASSIGN(record.tags, remove_tags(std::move(record.tags), tag_keys));
+                    return {};
+                  });
   }
 
   Result<void> rotate_on_demand(const Key& key) override {
@@ -322,14 +340,19 @@ class DomainService final : public Service {
     return Error(ErrorCode::kInvalidArn, "Key Aliases are not supported for this operation.");
   }
 
-  /// The one way a key's row is changed: under its lock, from its newest state, if the rule allows.
+  /// The one way a key's row is changed: under its lock, from its newest state, if the rule allows,
+  /// and unless `apply` answers an error.
   template <typename Change>
   Result<void> change(const Key& key, StateRule rule, const Change& apply) {
     const auto lock = domain_.locks.lock(key.id());
     TRY_ASSIGN(const auto newest, refresh(domain_, key));
     TRY(check_state(rule, *newest));
     store::KeyRecord record = newest->record();
-    apply(record);
+    if constexpr (std::is_void_v<std::invoke_result_t<Change, store::KeyRecord&>>) {
+      apply(record);
+    } else {
+      TRY(apply(record));
+    }
     return write_key(domain_, *newest, std::move(record));
   }
 

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "kms/ciphertext_blob.h"
 #include "kms/encryption_context.h"
 #include "kms/key.h"
+#include "kms/page.h"
 #include "kms/rotation.h"
 #include "store/store.h"
 #include "token/token.h"
@@ -82,6 +84,7 @@ struct ServiceOptions {
 
 struct NewKey {
   std::string description;
+  std::vector<store::Tag> tags{};
   KeySpec spec = KeySpec::kSymmetricDefault;
   KeyUsage usage = KeyUsage::kEncryptDecrypt;
   KeyOrigin origin = KeyOrigin::kAwsKms;
@@ -95,18 +98,6 @@ struct Decrypted {
 struct Encrypted {
   Bytes blob;
   std::string material_id;
-};
-
-/// A page of a list: elements in a stable order, after the marker and up to the limit.
-template <typename Element>
-struct Page {
-  std::vector<Element> elements;
-  std::optional<std::string> next_marker;  ///< set if there is more; opaque to callers
-};
-
-struct PageRequest {
-  std::size_t limit = 100;
-  std::optional<std::string> marker;  ///< kInvalidMarker if it was not made by the same list
 };
 
 /// What reconcile found and did.
@@ -142,6 +133,10 @@ class Service {
   /// Answers the deletion date. kValidation unless 7 <= days <= 30.
   virtual Result<TimePoint> schedule_deletion(const Key& key, int pending_window_days) = 0;
   virtual Result<void> cancel_deletion(const Key& key) = 0;
+
+  // Tags. kTag with AWS's texts.
+  virtual Result<void> tag_key(const Key& key, std::span<const store::Tag> tags) = 0;
+  virtual Result<void> untag_key(const Key& key, std::span<const std::string> tag_keys) = 0;
 
   // Rotation.
   virtual Result<void> rotate_on_demand(const Key& key) = 0;

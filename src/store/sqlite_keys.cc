@@ -15,6 +15,7 @@ KeyRecord read_key(Row& row) {
   key.origin = row.word<KeyOrigin>();
   key.state = row.word<KeyState>();
   key.description = row.text();
+  key.policy = row.text();
   key.created_at = row.time();
   key.deletion_at = row.optional_time();
   key.destroying = row.flag();
@@ -31,7 +32,8 @@ KeyRecord read_key(Row& row) {
 Result<void> SqliteStore::load_keys(Contents& contents) {
   return for_each_row(
       database_.prepare(
-          "SELECT id, account, region, spec, key_usage, origin, state, description, created_at,"
+          "SELECT id, account, region, spec, key_usage, origin, state, description, policy, "
+          "created_at,"
           " deletion_at, destroying, rotation_enabled, rotation_period_days, next_rotation_at,"
           " on_demand_rotations, version, born FROM kms_key ORDER BY id"),
       "kms_key", [&](Row& row) {
@@ -46,10 +48,10 @@ Result<void> SqliteStore::begin_key(const KeyRecord& key, const IntentRecord& in
     TRY(exactly_one(
         database_
             .prepare("INSERT INTO kms_key (id, account, region, spec, key_usage, origin, state,"
-                     " description, created_at, deletion_at, destroying, rotation_enabled,"
+                     " description, policy, created_at, deletion_at, destroying, rotation_enabled,"
                      " rotation_period_days, next_rotation_at, on_demand_rotations, version, born)"
                      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-                     " $16, 0)")
+                     " $16, $17, 0)")
             .bind(key.id)
             .bind(key.account)
             .bind(key.region)
@@ -58,6 +60,7 @@ Result<void> SqliteStore::begin_key(const KeyRecord& key, const IntentRecord& in
             .bind(key.origin)
             .bind(key.state)
             .bind(key.description)
+            .bind(key.policy)
             .bind(key.created_at)
             .bind(key.deletion_at)
             .bind(key.destroying ? 1 : 0)
@@ -67,6 +70,7 @@ Result<void> SqliteStore::begin_key(const KeyRecord& key, const IntentRecord& in
             .bind(key.on_demand_rotations)
             .bind(key.version)
             .run()));
+    TRY(insert_tags(key));
     return insert_intent(intent);
   });
 }
@@ -83,6 +87,7 @@ Result<void> SqliteStore::finish_key(const MaterialRecord& material) {
 Result<void> SqliteStore::abandon_key(std::string_view key_id) {
   return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
     TRY(database_.prepare("DELETE FROM intent WHERE key_id = $1").bind(key_id).run());
+    TRY(delete_tags(key_id));
     return exactly_one(
         database_.prepare("DELETE FROM kms_key WHERE id = $1 AND born = 0").bind(key_id).run());
   });
@@ -99,13 +104,13 @@ Result<void> SqliteStore::begin_rotation(const IntentRecord& intent, std::uint64
 }
 
 Result<void> SqliteStore::write_key(const KeyRecord& key) {
-  return exactly_one(
+  TRY(exactly_one(
       database_
           .prepare("UPDATE kms_key SET account = $1, region = $2, spec = $3, key_usage = $4,"
-                   " origin = $5, state = $6, description = $7, created_at = $8, deletion_at = $9,"
-                   " destroying = $10, rotation_enabled = $11, rotation_period_days = $12,"
-                   " next_rotation_at = $13, on_demand_rotations = $14, version = version + 1"
-                   " WHERE id = $15 AND version = $16 AND born = 1")
+                   " origin = $5, state = $6, description = $7, policy = $8, created_at = $9,"
+                   " deletion_at = $10, destroying = $11, rotation_enabled = $12,"
+                   " rotation_period_days = $13, next_rotation_at = $14, on_demand_rotations = $15,"
+                   " version = version + 1 WHERE id = $16 AND version = $17 AND born = 1")
           .bind(key.account)
           .bind(key.region)
           .bind(key.spec)
@@ -113,6 +118,7 @@ Result<void> SqliteStore::write_key(const KeyRecord& key) {
           .bind(key.origin)
           .bind(key.state)
           .bind(key.description)
+          .bind(key.policy)
           .bind(key.created_at)
           .bind(key.deletion_at)
           .bind(key.destroying ? 1 : 0)
@@ -122,7 +128,9 @@ Result<void> SqliteStore::write_key(const KeyRecord& key) {
           .bind(key.on_demand_rotations)
           .bind(key.id)
           .bind(key.version)
-          .run());
+          .run()));
+  TRY(delete_tags(key.id));
+  return insert_tags(key);
 }
 
 Result<void> SqliteStore::finish_rotation(const KeyRecord& key, const MaterialRecord& material) {
@@ -144,6 +152,7 @@ Result<void> SqliteStore::erase_key(std::string_view key_id) {
     TRY(database_.prepare("DELETE FROM alias WHERE target_key_id = $1").bind(key_id).run());
     TRY(database_.prepare("DELETE FROM intent WHERE key_id = $1").bind(key_id).run());
     TRY(database_.prepare("DELETE FROM key_material WHERE key_id = $1").bind(key_id).run());
+    TRY(delete_tags(key_id));
     return exactly_one(database_.prepare("DELETE FROM kms_key WHERE id = $1").bind(key_id).run());
   });
 }

@@ -6,6 +6,8 @@ Result<Contents> SqliteStore::load() {
   return transact(Transaction::Kind::kRead, [&]() -> Result<Contents> {
     Contents contents;
     TRY(load_keys(contents));
+    TRY(load_tags(contents.keys));
+    TRY(load_tags(contents.unborn_keys));
     TRY(load_materials(contents));
     TRY(load_intents(contents));
     TRY(load_aliases(contents));

@@ -59,6 +59,7 @@ class SqliteStore final : public Store {
 
   // Parts of transactions. One file for each kind of row: sqlite_keys.cc and so on.
   Result<void> load_keys(Contents& contents);
+  Result<void> load_tags(std::vector<KeyRecord>& keys);
   Result<void> load_materials(Contents& contents);
   Result<void> load_intents(Contents& contents);
   Result<void> load_aliases(Contents& contents);
@@ -66,6 +67,8 @@ class SqliteStore final : public Store {
   Result<void> insert_intent(const IntentRecord& intent);
   Result<void> insert_material(const MaterialRecord& material);
   Result<void> write_key(const KeyRecord& key);
+  Result<void> insert_tags(const KeyRecord& key);
+  Result<void> delete_tags(std::string_view key_id);
 
   // Everything is one connection's, so everything waits here. Only heavy operations come.
   std::mutex mutex_;

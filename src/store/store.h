@@ -21,6 +21,14 @@
 
 namespace keyhold::store {
 
+/// A tag of a KMS key.
+struct Tag {
+  std::string key;
+  std::string value;
+
+  bool operator==(const Tag&) const = default;
+};
+
 /// A KMS key.
 struct KeyRecord {
   std::string id;  ///< UUID
@@ -31,6 +39,8 @@ struct KeyRecord {
   KeyOrigin origin = KeyOrigin::kAwsKms;
   KeyState state = KeyState::kEnabled;
   std::string description;
+  std::string policy;     ///< as it was put; empty: the default key policy
+  std::vector<Tag> tags;  ///< by key, each key once
   TimePoint created_at;
   std::optional<TimePoint> deletion_at;  ///< set in kPendingDeletion
   /// The waiting period is over and destruction has begun: to callers the key is gone, and what

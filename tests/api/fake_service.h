@@ -86,6 +86,12 @@ class FakeService : public kms::Service {
     return record_.created_at + kDay * days;
   }
   Result<void> cancel_deletion(const kms::Key&) override { return work("cancel_deletion"); }
+  Result<void> tag_key(const kms::Key&, std::span<const store::Tag>) override {
+    return work("tag_key");
+  }
+  Result<void> untag_key(const kms::Key&, std::span<const std::string>) override {
+    return work("untag_key");
+  }
   Result<void> rotate_on_demand(const kms::Key&) override { return work("rotate_on_demand"); }
   Result<void> enable_rotation(const kms::Key&, int days) override {
     return work("enable_rotation " + std::to_string(days));

@@ -232,9 +232,12 @@ const std::map<std::string_view, Row> kKeyStates = {{"CancelKeyDeletion", kCance
                                                     {"GetKeyRotationStatus", kAlways},
                                                     {"ListAliases", kAlways},
                                                     {"ListKeyRotations", kAlways},
+                                                    {"ListResourceTags", kAlways},
                                                     {"ReEncrypt", kUse},
                                                     {"RotateKeyOnDemand", kUse},
                                                     {"ScheduleKeyDeletion", kManage},
+                                                    {"TagResource", kManage},
+                                                    {"UntagResource", kManage},
                                                     {"UpdateAlias", kManage},
                                                     {"UpdateKeyDescription", kManage}};
 
@@ -243,6 +246,8 @@ TEST_F(Keys, ObeyAwsTableOfStatesInEveryOperation) {
     std::string more;
     if (operation.name == "Encrypt") more = R"("Plaintext":"AAAA")";
     if (operation.name == "UpdateKeyDescription") more = R"("Description":"d")";
+    if (operation.name == "TagResource") more = R"("Tags":[])";
+    if (operation.name == "UntagResource") more = R"("TagKeys":[])";
     if (operation.name.starts_with("GenerateDataKey")) more = R"("KeySpec":"AES_256")";
     if (operation.name == "Decrypt") return with_ciphertext(blob);
     if (operation.name == "ReEncrypt") {

@@ -203,7 +203,6 @@ TEST_F(Validation, RefusesByNameWhatIsNotBuilt) {
     expect_error(call("CreateKey", body), "UnsupportedOperationException", sentence);
   };
   refuses(R"({"Policy":"{}"})", "The parameter Policy is not supported.");
-  refuses(R"({"Tags":[{"TagKey":"k","TagValue":"v"}]})", "The parameter Tags is not supported.");
   refuses(R"({"BypassPolicyLockoutSafetyCheck":true})",
           "The parameter BypassPolicyLockoutSafetyCheck is not supported.");
   refuses(R"({"MultiRegion":true})", "Multi-Region keys are not supported.");

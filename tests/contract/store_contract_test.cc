@@ -22,6 +22,7 @@ using namespace keyhold::store::testing;
 using ::keyhold::testing::TemporaryFolder;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 struct Engine {
   std::string name;
@@ -128,9 +129,44 @@ TEST_P(StoreContract, EveryFieldOfAKeyComesBackAsItWent) {
   key.next_rotation_at = at(1798741231999);
   key.on_demand_rotations = 10;
   key.description = "";
+  key.policy = "{\n \"Version\" : \"2012-10-17\" }";
+  key.tags = {{"", "no name"}, {"Zoo", ""}, {"cost center", "caf\xc3\xa9 '1'"}};
   EXPECT_OK(store_->update_key(key));
   key.version += 1;
   reopen();
+  EXPECT_THAT(load().keys, ElementsAre(key));
+}
+
+TEST_P(StoreContract, TagsArePartOfTheirKeyFromItsBeginning) {
+  KeyRecord key = a_key();
+  key.tags = {{"a", "1"}, {"b", "2"}};
+  KeyRecord other = a_key();
+  other.tags = {{"a", "3"}};
+  const IntentRecord intent = an_intent(key);
+  EXPECT_OK(store_->begin_key(key, intent));
+  EXPECT_OK(store_->begin_key(other, an_intent(other)));
+  EXPECT_THAT(load().unborn_keys, UnorderedElementsAre(key, other));
+  EXPECT_OK(store_->finish_key(material_of(intent)));
+  EXPECT_THAT(load().keys, ElementsAre(key));
+
+  key.tags = {{"b", "4"}};
+  EXPECT_OK(store_->update_key(key));
+  key.version += 1;
+  EXPECT_THAT(load().keys, ElementsAre(key));
+  EXPECT_OK(store_->abandon_key(other.id));
+  EXPECT_OK(store_->erase_key(key.id));
+  EXPECT_OK(store_->begin_key(other, an_intent(other)));
+  EXPECT_THAT(load().unborn_keys, ElementsAre(other));
+}
+
+TEST_P(StoreContract, AnUpdateThatConflictsLeavesTheTags) {
+  auto [key, material] = born();
+  KeyRecord stale = key;
+  key.tags = {{"kept", "yes"}};
+  EXPECT_OK(store_->update_key(key));
+  key.version += 1;
+  stale.tags = {{"lost", "yes"}};
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->update_key(stale));
   EXPECT_THAT(load().keys, ElementsAre(key));
 }
 

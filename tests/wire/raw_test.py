@@ -300,7 +300,6 @@ class MainJob(ServiceCase):
 
     def test_what_is_not_implemented_is_refused_by_name_and_never_ignored(self):
         for members, name in (
-            ({"Tags": [{"TagKey": "a", "TagValue": "b"}]}, "Tags"),
             ({"Policy": "{}"}, "Policy"),
             ({"MultiRegion": True}, "Multi-Region"),
             ({"BypassPolicyLockoutSafetyCheck": True}, "BypassPolicyLockoutSafetyCheck"),

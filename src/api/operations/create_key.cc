@@ -5,6 +5,7 @@
 #include "api/handler.h"
 #include "api/key_metadata.h"
 #include "api/members.h"
+#include "api/tags.h"
 
 namespace keyhold::api {
 namespace {
@@ -29,16 +30,6 @@ bool is_compatible(std::string_view spec, std::string_view usage) {
       kSpecUsages, [&](const SpecUsages& one) { return spec.starts_with(one.spec_prefix); });
   return row != kSpecUsages.end() && std::ranges::count(row->usages, usage) != 0;
 }
-
-struct Tag {
-  std::string tag_key;
-  std::string tag_value;
-
-  static constexpr auto shape() {
-    return members(required("TagKey", &Tag::tag_key, Rule{.min = 1, .max = 128}),
-                   required("TagValue", &Tag::tag_value, Rule{.min = 0, .max = 256}));
-  }
-};
 
 struct Request {
   std::optional<std::string> policy;
@@ -69,8 +60,7 @@ struct Request {
         optional("BypassPolicyLockoutSafetyCheck", &Request::bypass_policy_lockout_safety_check,
                  Rule{}.in_audit().refused(
                      "The parameter BypassPolicyLockoutSafetyCheck is not supported.")),
-        optional("Tags", &Request::tags,
-                 Rule{}.in_audit().refused("The parameter Tags is not supported.")),
+        optional("Tags", &Request::tags, Rule{}.in_audit()),
         optional("MultiRegion", &Request::multi_region,
                  Rule{}.in_audit().refused("Multi-Region keys are not supported.")),
         optional("XksKeyId", &Request::xks_key_id,
@@ -128,6 +118,7 @@ Result<kms::NewKey> wanted_key(const Request& in, std::string_view region) {
   }
   // A usage that goes with a supported spec is a supported one.
   return kms::NewKey{.description = *in.description,
+                     .tags = from_wire(in.tags),
                      .spec = *spec,
                      .usage = parse_word<KeyUsage>(*in.key_usage).value(),
                      .origin = *origin};
@@ -149,7 +140,8 @@ constinit const Operation rows::kCreateKey = {
     .weight = Weight::kHeavy,
     .errors = {ErrorCode::kDependencyTimeout, ErrorCode::kInvalidArn,
                ErrorCode::kUnsupportedOperation, ErrorCode::kKmsInternal, ErrorCode::kLimitExceeded,
-               ErrorCode::kMalformedPolicyDocument, ErrorCode::kCustomKeyStoreNotFound},
+               ErrorCode::kMalformedPolicyDocument, ErrorCode::kTag,
+               ErrorCode::kCustomKeyStoreNotFound},
     .handler = handled_by<create_key>,
 };
 
