@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "iam/actor.h"
+#include "iam/request.h"
 
 namespace keyhold::api {
 
@@ -17,6 +19,9 @@ struct Requester {
   std::string account;        ///< 12 digits
   std::string principal_arn;  ///< `arn:aws:iam::000000000000:user/admin`
   std::string region;         ///< the one the call was addressed to
+  /// The caller with the policies of their own side; null only where nothing is authorized.
+  const iam::Actor* actor = nullptr;
+  iam::Environment environment = {};
 };
 
 /// A call whose caller is known. Views and references live as long as the call is handled.

@@ -34,6 +34,10 @@ std::string_view header(const http::Request& request, std::string_view name) {
   return {};
 }
 
+iam::Transport transport_of(const http::Request& request) {
+  return request.tls.version.empty() ? iam::Transport::kPlain : iam::Transport::kTls;
+}
+
 }  // namespace
 
 http::Response Gateway::handle(http::Request& request) {
@@ -43,14 +47,20 @@ http::Response Gateway::handle(http::Request& request) {
     return not_a_call();
   }
   const iam::SignedRequest as_signed{request.method, request.target, request.headers, request.body};
-  const auto caller = verifier_.verify(as_signed, clock_.now());
+  const TimePoint now = clock_.now();
+  const auto caller = verifier_.verify(as_signed, now);
   if (!caller) {
     log::debug(request.request_id +
                " refused: " + std::string(error_row(caller.error().code()).wire_name));
     return error_response(caller.error());
   }
-  const auto& principal = caller->credential->principal;
-  const api::Requester requester{principal.account, principal.arn, caller->region};
+  const iam::Actor actor = identities_.actor(*caller->credential);
+  const api::Requester requester{actor.principal.account,
+                                 actor.principal.arn,
+                                 caller->region,
+                                 &actor,
+                                 {now, request.peer_address, transport_of(request),
+                                  header(request, "user-agent"), caller->region, actor.issued_at}};
   api::Answer answer =
       dispatcher_.handle(api::Call{target, request.body, requester, request.request_id});
 

@@ -5,6 +5,7 @@
 #include "app/event_recorder.h"
 #include "base/clock.h"
 #include "http/server.h"
+#include "iam/identity_directory.h"
 #include "iam/sigv4.h"
 
 namespace keyhold::app {
@@ -12,9 +13,13 @@ namespace keyhold::app {
 class Gateway {
  public:
   /// Everything outlives the gateway. `wall_clock` is the machine's, for signatures.
-  Gateway(const iam::SigV4Verifier& verifier, api::Dispatcher& dispatcher, EventRecorder& recorder,
-          const Clock& wall_clock)
-      : verifier_(verifier), dispatcher_(dispatcher), recorder_(recorder), clock_(wall_clock) {}
+  Gateway(const iam::SigV4Verifier& verifier, const iam::IdentityDirectory& identities,
+          api::Dispatcher& dispatcher, EventRecorder& recorder, const Clock& wall_clock)
+      : verifier_(verifier),
+        identities_(identities),
+        dispatcher_(dispatcher),
+        recorder_(recorder),
+        clock_(wall_clock) {}
 
   http::Response handle(http::Request& request);
 
@@ -27,6 +32,7 @@ class Gateway {
 
  private:
   const iam::SigV4Verifier& verifier_;
+  const iam::IdentityDirectory& identities_;
   api::Dispatcher& dispatcher_;
   EventRecorder& recorder_;
   const Clock& clock_;

@@ -3,23 +3,36 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "iam/principal.h"
 
 namespace keyhold::iam {
 
+class PolicyDocument;
+
 enum class CredentialStatus : std::uint8_t { kActive, kDisabled };
+
+/// What temporary credentials have beside an access key.
+struct Session {
+  TimePoint issued_at;
+  TimePoint expires_at;
+  std::vector<std::shared_ptr<const PolicyDocument>> policies;  ///< the session's own
+};
 
 struct Credential {
   std::string access_key_id;
   Secret secret_access_key;
   Principal principal;
   CredentialStatus status = CredentialStatus::kActive;
-  std::uint64_t generation = 0;  ///< grows with every change of the stored credential
+  std::uint64_t generation = 0;      ///< grows with every change of the stored credential
+  std::optional<Session> session{};  ///< of temporary credentials
 };
 
 /// Answers who an access key id belongs to; asked on every request by many threads at once, so an

@@ -48,14 +48,19 @@ ContextValue principal_type(const Request& request, std::string_view) {
     case PrincipalType::kAssumedRole:
       return ContextValue::of(std::string("AssumedRole"));
     case PrincipalType::kWebIdentity:
+    case PrincipalType::kRole:
+    case PrincipalType::kGroup:
       break;
   }
   return ContextValue::absent();
 }
 
 ContextValue principal_tag(const Request& request, std::string_view tag_key) {
-  for (const Tag& tag : request.principal.tags) {
-    if (to_lower(tag.key) == tag_key) return ContextValue::of(tag.value);
+  const std::span<const Tag> own = request.principal.tags;
+  for (const auto& tags : {own, request.identity_tags}) {
+    for (const Tag& tag : tags) {
+      if (to_lower(tag.key) == tag_key) return ContextValue::of(tag.value);
+    }
   }
   return ContextValue::absent();
 }

@@ -1,6 +1,7 @@
 #include "iam/principal.h"
 
 #include <algorithm>
+#include <array>
 
 #include "iam/ascii.h"
 #include "iam/credential.h"
@@ -9,17 +10,30 @@
 namespace keyhold::iam {
 namespace {
 
-constexpr std::string_view kUserPrefix = "user/";
 constexpr std::size_t kIdCharacters = 17;  // after `AIDA`, as IAM's
+constexpr std::size_t kMinSessionName = 2;
+constexpr std::size_t kMaxSessionName = 64;
+
+struct IdentityRow {
+  std::string_view prefix;
+  PrincipalType type;
+  std::string_view id_prefix;
+  std::string_view noun;
+  std::size_t max_name;
+};
+
+constexpr std::array<IdentityRow, 3> kIdentities{{
+    {"user/", PrincipalType::kUser, "AIDA", "user", kMaxUserName},
+    {"role/", PrincipalType::kRole, "AROA", "role", kMaxUserName},
+    {"group/", PrincipalType::kGroup, "AGPA", "group", kMaxGroupName},
+}};
 
 // CreateUser: [\w+=,.@-]+ for a name, [!-\x7E] between the slashes of a path. IAM would let a path
 // have empty segments; here a name that two texts could stand for is refused.
-bool is_user_name(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxUserName &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return is_alphanumeric(c) ||
-                  std::string_view("_+=,.@-").find(c) != std::string_view::npos;
-         });
+bool has_name_characters(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alphanumeric(c) || std::string_view("_+=,.@-").find(c) != std::string_view::npos;
+  });
 }
 
 bool is_path(std::string_view text) {
@@ -28,11 +42,16 @@ bool is_path(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '!' && c <= '~'; });
 }
 
-std::string user_id(std::string_view arn) {
+std::string unique_id(std::string_view prefix, std::string_view arn) {
   const auto digest = sha256(as_bytes(arn));
-  std::string id = "AIDA";
+  std::string id(prefix);
   for (std::size_t i = 0; i < kIdCharacters; ++i) id += kBase32Alphabet[digest[i] % 32];
   return id;
+}
+
+std::string arn_of(std::string_view service, std::string_view account, std::string_view resource) {
+  std::string arn = "arn:aws:";
+  return arn.append(service).append("::").append(account).append(":").append(resource);
 }
 
 }  // namespace
@@ -42,36 +61,67 @@ bool is_account(std::string_view text) {
 }
 
 Result<Principal> parse_principal(std::string_view text, std::string_view account) {
+  if (text != "root") {
+    if (!text.starts_with(kIdentities[0].prefix)) {
+      return Error(ErrorCode::kValidation, "A principal is root or user/<name>.");
+    }
+    return parse_identity(text, account);
+  }
   if (!is_account(account)) return Error(ErrorCode::kValidation, "An account has twelve digits.");
-
   Principal principal;
   principal.account = account;
-  const std::string arn_start = "arn:aws:iam::" + principal.account + ":";
-  if (text == "root") {
-    principal.type = PrincipalType::kRoot;
-    principal.arn = arn_start + "root";
-    principal.id = account;
-    return principal;
-  }
+  principal.type = PrincipalType::kRoot;
+  principal.arn = arn_of("iam", account, text);
+  principal.id = account;
+  return principal;
+}
 
-  if (!text.starts_with(kUserPrefix))
-    return Error(ErrorCode::kValidation, "A principal is root or user/<name>.");
-  const std::string_view path_and_name = text.substr(kUserPrefix.size() - 1);
+Result<Principal> parse_identity(std::string_view text, std::string_view account) {
+  if (!is_account(account)) return Error(ErrorCode::kValidation, "An account has twelve digits.");
+  const auto row = std::ranges::find_if(kIdentities, [&](const IdentityRow& candidate) {
+    return text.starts_with(candidate.prefix);
+  });
+  if (row == kIdentities.end()) {
+    return Error(ErrorCode::kValidation,
+                 "An identity is user/<name>, role/<name> or group/<name>.");
+  }
+  Principal principal;
+  principal.account = account;
+  principal.type = row->type;
+  const std::string_view path_and_name = text.substr(row->prefix.size() - 1);
   const std::size_t name_at = path_and_name.rfind('/') + 1;
   principal.path = path_and_name.substr(0, name_at);
   principal.name = path_and_name.substr(name_at);
-  if (!is_user_name(principal.name)) {
-    return Error(ErrorCode::kValidation,
-                 "A user name has 1 to 64 letters, digits and characters of _+=,.@- in it.");
+  const std::string noun(row->noun);
+  if (principal.name.empty() || principal.name.size() > row->max_name ||
+      !has_name_characters(principal.name)) {
+    return Error(ErrorCode::kValidation, "A " + noun + " name has 1 to " +
+                                             std::to_string(row->max_name) +
+                                             " letters, digits and characters of _+=,.@- in it.");
   }
   if (!is_path(principal.path)) {
-    return Error(ErrorCode::kValidation,
-                 "A user's path has at most 512 printable ASCII characters and no empty segment.");
+    return Error(
+        ErrorCode::kValidation,
+        "A " + noun + "'s path has at most 512 printable ASCII characters and no empty segment.");
   }
-  principal.type = PrincipalType::kUser;
-  principal.arn = arn_start + std::string(text);
-  principal.id = user_id(principal.arn);
+  principal.arn = arn_of("iam", account, text);
+  principal.id = unique_id(row->id_prefix, principal.arn);
   return principal;
+}
+
+Principal session_principal(const Principal& role, std::string_view session_name) {
+  Principal session = role;
+  session.type = PrincipalType::kAssumedRole;
+  session.role_arn = role.arn;
+  const std::string named = role.name + "/" + std::string(session_name);
+  session.arn = arn_of("sts", role.account, "assumed-role/" + named);
+  session.id = role.id + ":" + std::string(session_name);
+  return session;
+}
+
+bool is_session_name(std::string_view text) {
+  return text.size() >= kMinSessionName && text.size() <= kMaxSessionName &&
+         has_name_characters(text);
 }
 
 }  // namespace keyhold::iam

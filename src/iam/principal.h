@@ -15,10 +15,13 @@ enum class PrincipalType : std::uint8_t {
   kUser,
   kAssumedRole,  ///< a session of a role
   kWebIdentity,  ///< somebody that an OpenID provider vouches for, before they assume a role
+  kRole,         ///< a role itself; it is its sessions that call
+  kGroup,        ///< never calls
 };
 
-/// Bounds of IAM names (IAM API reference, "CreateUser").
-inline constexpr std::size_t kMaxUserName = 64;
+/// Bounds of IAM names (IAM API reference, "CreateUser", "CreateGroup").
+inline constexpr std::size_t kMaxUserName = 64;  ///< and of a role's
+inline constexpr std::size_t kMaxGroupName = 128;
 inline constexpr std::size_t kMaxPath = 512;  ///< with both its slashes
 inline constexpr std::size_t kAccountDigits = 12;
 
@@ -53,5 +56,15 @@ bool is_account(std::string_view text);
 /// Its id depends on account, path and name alone, so it is the same after a restart and on every
 /// node. Unlike IAM's, it comes back when a user is removed and made again.
 Result<Principal> parse_principal(std::string_view text, std::string_view account);
+
+/// The same of an identity that an operator defines: `user/<name>`, `role/<name>`, `group/<name>`,
+/// each with a path or without. The id of a role begins with `AROA`, of a group with `AGPA`.
+Result<Principal> parse_identity(std::string_view text, std::string_view account);
+
+/// A session of `role`, which parse_identity() made.
+Principal session_principal(const Principal& role, std::string_view session_name);
+
+/// Whether the text can name a session (AssumeRole, "RoleSessionName").
+bool is_session_name(std::string_view text);
 
 }  // namespace keyhold::iam

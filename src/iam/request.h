@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,8 @@ struct Request {
   std::string_view resource_account;  ///< twelve digits; the principal's for `*`
   const Environment& environment;
   const ContextKeys* service_keys = nullptr;  ///< null: there are none but iam's own
+  /// Of the user, or of the role whose session it is; the principal's own tags go before them.
+  std::span<const Tag> identity_tags = {};
 };
 
 }  // namespace keyhold::iam

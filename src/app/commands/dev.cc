@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "api/dispatcher.h"
+#include "app/administrator.h"
 #include "app/config.h"
 #include "app/control_socket.h"
 #include "app/credential_store.h"
@@ -20,6 +21,7 @@
 #include "app/inspection.h"
 #include "app/service_key.h"
 #include "http/server.h"
+#include "iam/identity_directory.h"
 #include "store/sqlite_store.h"
 #include "token/pkcs11_token.h"
 #include "token/profile.h"
@@ -35,6 +37,7 @@ constexpr int kUsersFault = 2;
 constexpr std::string_view kTokenFolder = "token";
 constexpr std::string_view kTokenLabel = "keyhold";
 constexpr std::string_view kSerialSetting = "token-serial";
+constexpr std::string_view kRoot = "root";  // needs no policy
 constexpr std::string_view kRegion = "us-east-1";
 constexpr auto kDrainGrace = std::chrono::seconds(5);
 
@@ -229,8 +232,13 @@ Result<void> serve(const DevOptions& options) {
              kms::Service::start(*store, *token, domain_clock, random, *recorder, config.kms));
 
   const iam::SigV4Verifier verifier(credentials.snapshot(), iam::RegionPolicy::any());
+  iam::IdentityDirectory identities;
+  if (config.administrator != kRoot) {
+    TRY_ASSIGN(auto administrator, administrator_identity(config.administrator, config.account));
+    identities.publish({std::move(administrator)});
+  }
   api::Dispatcher dispatcher(*service);
-  Gateway gateway(verifier, dispatcher, *recorder, wall_clock);
+  Gateway gateway(verifier, identities, dispatcher, *recorder, wall_clock);
 
   TRY_ASSIGN(const auto server,
              http::Server::start(
