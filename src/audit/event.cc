@@ -30,7 +30,12 @@ std::string_view error_code_in_trail(ErrorCode code) {
 }
 
 void member(json::Writer& json, std::string_view name, std::string_view text) {
-  json.key(name).string(valid_utf8(text));
+  json.key(name);
+  if (is_utf8(text)) {
+    json.string(text);
+  } else {
+    json.string(valid_utf8(text));
+  }
 }
 
 void member_if_any(json::Writer& json, std::string_view name, std::string_view text) {

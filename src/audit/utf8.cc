@@ -1,5 +1,6 @@
 #include "audit/utf8.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -35,16 +36,23 @@ std::size_t sequence_length(std::string_view text) {
   return 0;
 }
 
+}  // namespace
+
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
+    // Most texts are ASCII from end to end, and most others nearly so.
+    const auto ascii = static_cast<std::size_t>(
+        std::find_if(text.begin(), text.end(),
+                     [](char c) { return static_cast<std::uint8_t>(c) >= 0x80; }) -
+        text.begin());
+    text.remove_prefix(ascii);
+    if (text.empty()) break;
     const std::size_t length = sequence_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
   return true;
 }
-
-}  // namespace
 
 std::string valid_utf8(std::string_view text) {
   std::string valid(text);

@@ -6,6 +6,8 @@
 
 namespace keyhold::audit {
 
+bool is_utf8(std::string_view text);
+
 /// The text if it is UTF-8; otherwise with `?` for each of its bytes that are not ASCII.
 std::string valid_utf8(std::string_view text);
 

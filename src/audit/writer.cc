@@ -82,38 +82,32 @@ class Writer::File {
   }
 
   /// Appends the lines and syncs them. On failure, none of them stays if the disk allows it.
-  int write(const std::vector<Line>& lines) {
+  int write(std::string_view lines, std::size_t preallocated) {
     if (dirty_) {
       if (const int error = cut_back()) return error;
     }
     dirty_ = true;
-    off_t size = durable_size_;
-    buffer_.clear();
-    for (const Line& line : lines) {
-      buffer_ += line.text;
-      buffer_ += '\n';
-      if (buffer_.size() < kChunk) continue;
-      if (const int error = write_buffer(size)) return failed(error);
+    reserve_space(durable_size_ + static_cast<off_t>(lines.size()), preallocated);
+    std::string_view rest = lines;
+    while (!rest.empty()) {
+      const ssize_t wrote = ::write(descriptor_, rest.data(), std::min(rest.size(), kChunk));
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote < 0) return failed(errno);
+      rest.remove_prefix(static_cast<std::size_t>(wrote));
     }
-    if (const int error = write_buffer(size)) return failed(error);
     if (::fdatasync(descriptor_) != 0) return failed(errno);
-    durable_size_ = size;
+    durable_size_ += static_cast<off_t>(lines.size());
     dirty_ = false;
     return 0;
   }
 
  private:
-  int write_buffer(off_t& size) {
-    std::string_view rest = buffer_;
-    while (!rest.empty()) {
-      const ssize_t wrote = ::write(descriptor_, rest.data(), rest.size());
-      if (wrote < 0 && errno == EINTR) continue;
-      if (wrote < 0) return errno;
-      size += wrote;
-      rest.remove_prefix(static_cast<std::size_t>(wrote));
-    }
-    buffer_.clear();
-    return 0;
+  /// A file system that cannot do it, or has no room, is written to without.
+  void reserve_space(off_t needed, std::size_t step) {
+    if (step == 0 || needed <= reserved_size_) return;
+    reserved_size_ = needed + static_cast<off_t>(step);
+    static_cast<void>(::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, durable_size_,
+                                  reserved_size_ - durable_size_));
   }
 
   int failed(int error) {
@@ -126,6 +120,7 @@ class Writer::File {
   int cut_back() {
     dirty_ = true;
     if (::ftruncate(descriptor_, durable_size_) != 0) return errno;
+    reserved_size_ = 0;
     if (::fsync(descriptor_) != 0) return errno;
     dirty_ = false;
     return 0;
@@ -133,8 +128,8 @@ class Writer::File {
 
   int descriptor_;
   off_t durable_size_ = 0;
-  bool dirty_ = false;  ///< there may be something beyond durable_size_
-  std::string buffer_;
+  off_t reserved_size_ = 0;  ///< how far space was asked for; no matter whether it was given
+  bool dirty_ = false;       ///< there may be something beyond durable_size_
 };
 
 Result<std::unique_ptr<Writer>> Writer::open(Options options) {
@@ -180,72 +175,94 @@ Writer::~Writer() { static_cast<void>(close()); }
 Result<void> Writer::append(std::string line, Durability durability) {
   if (line.find('\n') != std::string::npos)
     throw std::invalid_argument("an audit record holds a line end");
-  const std::size_t size = line.size() + 1;
+  line += '\n';
+  return durability == Durability::kLater ? append_later(line) : append_now(line);
+}
+
+bool Writer::reserve(std::size_t bytes) {
+  if (queued_bytes_.fetch_add(bytes) + bytes <= options_.max_queued_bytes) return true;
+  queued_bytes_ -= bytes;
+  return false;
+}
+
+Result<void> Writer::append_later(std::string_view line) {
+  {
+    Queue& queue = queues_.here();
+    const std::lock_guard lock(queue.mutex);
+    if (closed_) return not_written("the writer is closed");
+    if (!reserve(line.size())) return not_written("the queue is full");
+    queue.text += line;
+  }
+  // Most lines find the flusher waiting for company already, or at work.
+  const bool first = !later_queued_.load() && !later_queued_.exchange(true);
+  const bool too_many = crowded() && !failing_;
+  if (!first && !too_many) return {};
+  const std::lock_guard lock(mutex_);
+  wake_.notify_one();
+  return {};
+}
+
+Result<void> Writer::append_now(std::string_view line) {
   std::unique_lock lock(mutex_);
   if (closing_) return not_written("the writer is closed");
-  if (size > options_.max_queued_bytes - queued_bytes_) return not_written("the queue is full");
-  queued_bytes_ += size;
-  const bool first = next_->lines.empty();
-  next_->lines.push_back({std::move(line), durability});
-  if (durability == Durability::kLater) {
-    // Any other line finds the flusher waiting for company already, or at work.
-    if (first || must_write()) wake_.notify_one();
-    return {};
-  }
+  if (!reserve(line.size())) return not_written("the queue is full");
   const std::shared_ptr<Group> group = next_;
-  if (!urgent_) {
-    urgent_ = true;
-    wake_.notify_one();
-  }
+  if (group->text.empty()) wake_.notify_one();
+  group->text += line;
   group->decided.wait(lock, [&] { return group->outcome != Outcome::kPending; });
   if (group->outcome == Outcome::kFailed) return not_written("see the log");
   return {};
 }
 
 bool Writer::must_write() const {
-  const bool crowded = !failing_ && queued_bytes_ > options_.max_queued_bytes / 2;
-  return urgent_ || closing_ || crowded;
+  return !next_->text.empty() || closing_ || (!failing_ && crowded());
+}
+
+void Writer::collect_later() {
+  // Before the queues: a line that comes after this one was looked at wakes the flusher again.
+  later_queued_ = false;
+  queues_.for_each([this](Queue& queue) {
+    const std::lock_guard lock(queue.mutex);
+    collected_ += queue.text;
+    queue.text.clear();
+  });
 }
 
 void Writer::flush_groups() {
   std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [&] { return closing_ || !next_->lines.empty(); });
-    if (next_->lines.empty()) return;
+  std::string text;
+  for (bool last = false; !last;) {
+    wake_.wait(lock, [&] { return must_write() || later_queued_ || !collected_.empty(); });
     wake_.wait_for(lock, failing_ ? options_.retry_after : options_.later_within,
                    [&] { return must_write(); });
     const std::shared_ptr<Group> group = std::exchange(next_, std::make_shared<Group>());
-    urgent_ = false;
-    const LastTry last = closing_ ? LastTry::kYes : LastTry::kNo;
+    last = closing_;
     lock.unlock();
-    const int error = file_->write(group->lines);
-    lock.lock();
+    // Who appends holds its queue, or makes it known, under a lock that collecting takes, too: so
+    // its line is either collected or refused.
+    if (last) closed_ = true;
+    collect_later();
+    text.assign(collected_);
+    text += group->text;
+    const int error = text.empty() ? 0 : file_->write(text, options_.preallocated_bytes);
     if (error != 0 && !failing_)
       log::error("audit: cannot write to " + path_.string() + ": " + reason(error));
     if (error == 0 && failing_) log::info("audit: " + path_.string() + " takes records again");
     failing_ = error != 0;
-    settle(*group, error == 0 ? Outcome::kDurable : Outcome::kFailed, last);
-  }
-}
-
-void Writer::settle(Group& group, Outcome outcome, LastTry last) {
-  group.outcome = outcome;
-  group.decided.notify_all();
-  std::vector<Line> kept;
-  for (Line& line : group.lines) {
-    if (outcome == Outcome::kFailed && line.durability == Durability::kLater) {
-      if (last == LastTry::kNo) {
-        kept.push_back(std::move(line));
-        continue;
+    // Lines that somebody waited for are settled either way; the others stay for the next try.
+    queued_bytes_ -= group->text.size();
+    if (error == 0 || last) {
+      queued_bytes_ -= collected_.size();
+      if (error != 0) {
+        lost_lines_ =
+            static_cast<std::size_t>(std::count(collected_.begin(), collected_.end(), '\n'));
       }
-      ++lost_lines_;
+      collected_.clear();
     }
-    queued_bytes_ -= line.text.size() + 1;
+    lock.lock();
+    group->outcome = error == 0 ? Outcome::kDurable : Outcome::kFailed;
+    group->decided.notify_all();
   }
-  if (kept.empty()) return;
-  // The lines that came in the meantime follow those that waited longer.
-  for (Line& line : next_->lines) kept.push_back(std::move(line));
-  next_->lines = std::move(kept);
 }
 
 Result<void> Writer::close() {

@@ -1,6 +1,7 @@
 // A file of JSON lines that many threads append to and one thread makes durable.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -9,9 +10,10 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
-#include <vector>
 
+#include "base/per_thread.h"
 #include "base/result.h"
 
 namespace keyhold::audit {
@@ -22,7 +24,10 @@ enum class Durability : std::uint8_t {
 };
 
 /// Group commit: lines that arrive while a group is written and synced form the next group, so one
-/// fdatasync(2) serves all threads that wait. Lines reach the file in the order of the appends.
+/// fdatasync(2) serves all threads that wait. A thread's lines reach the file in the order in which
+/// it appended them, and a kBeforeReturn line comes after every line appended before it. kLater
+/// lines lie with the thread that appended them until the next group, so that threads which append
+/// nothing else share no lock.
 ///
 /// When the disk does not take a group, the file is cut back to its last durable line, the waiting
 /// callers get an error and may be sure that their lines are not in the file, and the kLater lines
@@ -37,8 +42,11 @@ class Writer {
     std::string file_name = "audit.jsonl";
     /// Bound of the bytes queued and being written; append() fails beyond it.
     std::size_t max_queued_bytes = std::size_t{64} << 20;
-    /// How long a kLater line waits for company before it is written.
+    /// How long a kLater line waits for company before it is written: what a power cut may take.
     std::chrono::milliseconds later_within{50};
+    /// Space the disk is asked for ahead of the lines, in one piece, so that writing them seldom
+    /// has to find some. The file's size tells of its lines alone. 0: none.
+    std::size_t preallocated_bytes = std::size_t{16} << 20;
     std::chrono::milliseconds retry_after{1000};
   };
 
@@ -62,40 +70,48 @@ class Writer {
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  struct Line {
-    std::string text;
-    Durability durability;
-  };
   enum class Outcome : std::uint8_t { kPending, kDurable, kFailed };
-  enum class LastTry : std::uint8_t { kNo, kYes };
-  /// Lines that are written and synced together, and what came of it. Under mutex_.
+  /// Lines that somebody waits for, and what came of them. Under mutex_.
   struct Group {
-    std::vector<Line> lines;
+    std::string text;
     Outcome outcome = Outcome::kPending;
     std::condition_variable decided;
+  };
+  /// A thread's kLater lines.
+  struct Queue {
+    std::mutex mutex;  // of the thread and the flusher
+    std::string text;
   };
   class File;
 
   Writer(Options options, std::filesystem::path path, std::unique_ptr<File> file);
+  Result<void> append_later(std::string_view line);
+  Result<void> append_now(std::string_view line);
+  bool reserve(std::size_t bytes);
   void flush_groups();
-  // Both under mutex_.
-  bool must_write() const;
-  void settle(Group& group, Outcome outcome, LastTry last);
+  void collect_later();
+  bool must_write() const;  // under mutex_
+  bool crowded() const { return queued_bytes_ > options_.max_queued_bytes / 2; }
 
   const Options options_;
   const std::filesystem::path path_;
   const std::unique_ptr<File> file_;  ///< the flusher's alone while it runs
 
+  PerThread<Queue> queues_;
+  /// kLater lines that have left the queues and are not in the file. The flusher's alone.
+  std::string collected_;
+  std::atomic<std::size_t> queued_bytes_{0};  ///< in queues and groups, and being written
+  std::atomic<bool> later_queued_{false};     ///< and the flusher knows
+  std::atomic<bool> closed_{false};           ///< nothing is collected any more
+  std::atomic<bool> failing_{false};          ///< the last group could not be written
+
   std::mutex mutex_;
   std::condition_variable wake_;  ///< for the flusher
   std::shared_ptr<Group> next_;
-  std::size_t queued_bytes_ = 0;  ///< of the next group and of the one being written
-  bool urgent_ = false;           ///< somebody waits for the next group
   bool closing_ = false;
-  bool failing_ = false;        ///< the last group could not be written
-  std::size_t lost_lines_ = 0;  ///< kLater lines given up by close()
 
-  std::mutex close_mutex_;  ///< taken before mutex_
+  std::mutex close_mutex_;      ///< taken before mutex_
+  std::size_t lost_lines_ = 0;  ///< kLater lines given up by close(); the flusher's until it ended
   std::thread flusher_;
 };
 

@@ -49,17 +49,17 @@ std::optional<Buffer> decode(std::string_view text) {
 }  // namespace
 
 std::string to_base64(ByteView bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+  std::string text((bytes.size() + 2) / 3 * 4, '=');
+  char* out = text.data();
+  for (std::size_t i = 0; i < bytes.size(); i += 3, out += 4) {
     const std::size_t left = bytes.size() - i;
     const std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16 |
                                 (left > 1 ? static_cast<std::uint32_t>(bytes[i + 1]) << 8 : 0U) |
                                 (left > 2 ? static_cast<std::uint32_t>(bytes[i + 2]) : 0U);
-    text += kAlphabet[group >> 18];
-    text += kAlphabet[group >> 12 & 63];
-    text += left > 1 ? kAlphabet[group >> 6 & 63] : '=';
-    text += left > 2 ? kAlphabet[group & 63] : '=';
+    out[0] = kAlphabet[group >> 18];
+    out[1] = kAlphabet[group >> 12 & 63];
+    if (left > 1) out[2] = kAlphabet[group >> 6 & 63];
+    if (left > 2) out[3] = kAlphabet[group & 63];
   }
   return text;
 }

@@ -4,10 +4,9 @@
 #include <rapidjson/document.h>
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -212,68 +211,112 @@ Value Value::element(std::size_t index) const {
 
 namespace {
 
-/// A RapidJSON output stream into a buffer that is wiped.
-struct SecretStream {
-  using Ch = char;
-  std::vector<char, WipingAllocator<char>> text;
-  void Put(Ch c) { text.push_back(c); }
-  void Flush() {}
-};
+/// What a byte becomes inside a string: 0 for itself, 'u' for \u00XX, else the letter after the
+/// backslash (RFC 8259 section 7).
+constexpr std::array<char, 256> make_escapes() {
+  std::array<char, 256> escapes{};
+  for (std::size_t c = 0; c < 0x20; ++c) escapes[c] = 'u';
+  escapes['\b'] = 'b';
+  escapes['\t'] = 't';
+  escapes['\n'] = 'n';
+  escapes['\f'] = 'f';
+  escapes['\r'] = 'r';
+  escapes['"'] = '"';
+  escapes['\\'] = '\\';
+  return escapes;
+}
+constexpr auto kEscapes = make_escapes();
+constexpr std::string_view kHexDigits = "0123456789ABCDEF";
+constexpr std::size_t kFirstSize = 1024;  // more than most answers and records take
 
 }  // namespace
 
 struct Writer::Impl {
-  SecretStream stream;
-  rapidjson::Writer<SecretStream> writer{stream};
+  std::vector<char, WipingAllocator<char>> text;
+  bool needs_comma = false;
+
+  void put(std::string_view more) { text.insert(text.end(), more.begin(), more.end()); }
+
+  /// Before each value and each key: a comma, if something stands before it on its level. After an
+  /// inner object or array has ended, something does.
+  void separate() {
+    if (needs_comma) text.push_back(',');
+    needs_comma = true;
+  }
+
+  void put_string(std::string_view string) {
+    text.push_back('"');
+    std::size_t plain = 0;  // where the bytes begin that stand for themselves
+    for (std::size_t i = 0; i < string.size(); ++i) {
+      const auto byte = static_cast<std::uint8_t>(string[i]);
+      const char escape = kEscapes[byte];
+      if (escape == 0) continue;
+      put(string.substr(plain, i - plain));
+      plain = i + 1;
+      text.push_back('\\');
+      text.push_back(escape);
+      if (escape == 'u') {
+        put("00");
+        text.push_back(kHexDigits[byte >> 4]);
+        text.push_back(kHexDigits[byte & 15]);
+      }
+    }
+    put(string.substr(plain));
+    text.push_back('"');
+  }
+
+  void begin(char bracket) {
+    separate();
+    text.push_back(bracket);
+    needs_comma = false;
+  }
+  void end(char bracket) {
+    text.push_back(bracket);
+    needs_comma = true;
+  }
 };
 
-Writer::Writer() : impl_(std::make_unique<Impl>()) { impl_->stream.text.reserve(512); }
+Writer::Writer() : impl_(std::make_unique<Impl>()) { impl_->text.reserve(kFirstSize); }
 Writer::~Writer() = default;
 
 Writer& Writer::begin_object() {
-  impl_->writer.StartObject();
+  impl_->begin('{');
   return *this;
 }
 Writer& Writer::end_object() {
-  impl_->writer.EndObject();
+  impl_->end('}');
   return *this;
 }
 Writer& Writer::begin_array() {
-  impl_->writer.StartArray();
+  impl_->begin('[');
   return *this;
 }
 Writer& Writer::end_array() {
-  impl_->writer.EndArray();
+  impl_->end(']');
   return *this;
 }
 Writer& Writer::key(std::string_view name) {
-  impl_->writer.Key(name.data(), static_cast<SizeType>(name.size()));
+  impl_->separate();
+  impl_->put_string(name);
+  impl_->text.push_back(':');
+  impl_->needs_comma = false;
   return *this;
 }
 Writer& Writer::string(std::string_view text) {
-  impl_->writer.String(text.data(), static_cast<SizeType>(text.size()));
+  impl_->separate();
+  impl_->put_string(text);
   return *this;
 }
-Writer& Writer::integer(std::int64_t value) {
-  impl_->writer.Int64(value);
-  return *this;
-}
-Writer& Writer::boolean(bool value) {
-  impl_->writer.Bool(value);
-  return *this;
-}
-Writer& Writer::null() {
-  impl_->writer.Null();
-  return *this;
-}
+Writer& Writer::integer(std::int64_t value) { return raw(std::to_string(value)); }
+Writer& Writer::boolean(bool value) { return raw(value ? "true" : "false"); }
+Writer& Writer::null() { return raw("null"); }
 Writer& Writer::raw(std::string_view json) {
-  impl_->writer.RawValue(json.data(), json.size(), rapidjson::kNumberType);
+  impl_->separate();
+  impl_->put(json);
   return *this;
 }
 
-std::string_view Writer::text() const {
-  return {impl_->stream.text.data(), impl_->stream.text.size()};
-}
+std::string_view Writer::text() const { return {impl_->text.data(), impl_->text.size()}; }
 
 Secret Writer::take_secret() const { return Secret(text()); }
 
