@@ -1,18 +1,19 @@
 // Keyhold's HTTP server with a handler that does nothing: what is left of a request when nothing of
 // a key service is in it.
 //
-//   keyhold-bare-server ANSWER_SIZE [IO_THREADS]
+//   keyhold-bare-server ANSWER_SIZE plain|tls
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <string_view>
 
 #include "http/server.h"
 
 int main(int argc, char** argv) {
   using namespace keyhold;
-  if (argc < 2) {
-    std::cerr << "usage: keyhold-bare-server ANSWER_SIZE [IO_THREADS]\n";
+  if (argc < 3) {
+    std::cerr << "usage: keyhold-bare-server ANSWER_SIZE plain|tls\n";
     return 2;
   }
   sigset_t ending;
@@ -30,7 +31,13 @@ int main(int argc, char** argv) {
   };
   http::ServerOptions options;
   options.light_work = http::LightWork::kInPlace;
-  if (argc > 2) options.io_threads = std::stoul(argv[2]);
+  if (argv[2] == std::string_view("tls")) {
+    auto certificate = http::make_self_signed_certificate({"127.0.0.1"});
+    if (!certificate) return 1;
+    options.tls.emplace();
+    options.tls->certificate_chain = certificate->certificate;
+    options.tls->private_key = certificate->private_key;
+  }
   const auto server = http::Server::start(options, answer, answer, [](http::ProtocolError error) {
     http::Response response;
     response.status = http::default_status(error);

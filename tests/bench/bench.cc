@@ -1,177 +1,213 @@
-// Keyhold beside the bare HTTP server, interleaved, under the same load.
+// What Keyhold costs beyond its HTTP server and its token; see scripts/bench.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
+#include <array>
+#include <atomic>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
-#include <map>
-#include <memory>
+#include <sstream>
 #include <string>
-#include <string_view>
+#include <thread>
 #include <vector>
 
-#include "load.h"
-#include "measurement.h"
-#include "process.h"
-#include "signed_request.h"
+#include "comparison.h"
+#include "growth.h"
+#include "service.h"
+#include "tables.h"
 
 namespace keyhold::bench {
 namespace {
 
-const AccessKey kCaller{"AKIDBENCH00000000000", "bench-secret-access-key-of-no-value"};
-constexpr std::string_view kContext =
-    R"("EncryptionContext":{"tenant":"0000000042","purpose":"column-encryption",)"
-    R"("table":"customers","stage":"production"})";
+constexpr std::size_t kMany = 64;
 
 struct Options {
-  std::filesystem::path programs;  ///< the build's tests/bench
-  std::filesystem::path keyhold;
-  int rounds = 7;
-  int milliseconds = 2000;
-  std::vector<std::size_t> connections = {1, 8, 64, 256};
-  std::vector<std::string> operations = {"Encrypt", "Decrypt", "GenerateDataKey", "DescribeKey"};
+  Programs programs;
+  std::filesystem::path document;
+  std::string length = "full";  ///< full, quick
+  std::string parts = "compare,token,allocations,durability,growth";
   std::vector<std::string> settings;
+
+  bool quick() const { return length == "quick"; }
+  bool has(const std::string& part) const { return parts.find(part) != std::string::npos; }
 };
 
-/// The string member of that name in a flat JSON answer.
-std::string member(const std::string& json, const std::string& name) {
-  const std::string key = "\"" + name + "\":\"";
-  const std::size_t at = json.find(key);
-  if (at == std::string::npos) throw std::runtime_error("no " + name + " in " + json);
-  const std::size_t begin = at + key.size();
-  return json.substr(begin, json.find('"', begin) - begin);
+std::vector<Case> cases(const Options& options) {
+  std::vector<Case> all = {{"Encrypt", kMany, Transport::kPlain, 0.40},
+                           {"Decrypt", kMany, Transport::kPlain, 0.40},
+                           {"GenerateDataKey", kMany, Transport::kPlain, 0.38},
+                           {"DescribeKey", kMany, Transport::kPlain, 0.60},
+                           {Service::kRefused, kMany, Transport::kPlain, 0},
+                           {"Encrypt", 1, Transport::kPlain, 0},
+                           {"Encrypt", kMany, Transport::kTls, 0.50}};
+  if (options.quick()) return all;
+  for (const std::size_t connections : {std::size_t{8}, std::size_t{256}}) {
+    for (const Transport transport : {Transport::kPlain, Transport::kTls}) {
+      all.push_back({"Encrypt", connections, transport, 0});
+      all.push_back({"Decrypt", connections, transport, 0});
+    }
+  }
+  all.push_back({"Decrypt", 1, Transport::kPlain, 0});
+  all.push_back({"Encrypt", 1, Transport::kTls, 0});
+  all.push_back({"GenerateDataKey", kMany, Transport::kTls, 0.50});
+  all.push_back({"Decrypt", kMany, Transport::kTls, 0.50});
+  return all;
 }
 
-/// A Keyhold with one key.
-class Service {
+std::string token_table(const Options& options) {
+  const ScratchFolder folder;
+  const std::string command = options.programs.bare_token.string() + " " + folder.path().string() +
+                              (options.quick() ? " 10000" : " 100000") + " 2>/dev/null";
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return {};
+  std::string said;
+  std::array<char, 256> line{};
+  while (std::fgets(line.data(), line.size(), pipe) != nullptr) said += line.data();
+  ::pclose(pipe);
+  std::istringstream in(said);
+  std::vector<Named> rows;
+  std::string name;
+  for (double rate = 0, cpu = 0; in >> name >> rate >> cpu;) rows.push_back({name, cpu});
+  return list_table("the token alone, one thread", "CPU a call (us)", rows, 1);
+}
+
+/// Counts in a page that the servers' processes share.
+class AllocationCounter {
  public:
-  Service(const Options& options, std::vector<std::string> settings) {
-    folder_ = "/dev/shm/keyhold-bench-" + std::to_string(::getpid());
-    std::filesystem::create_directories(folder_);
-    std::vector<std::string> arguments = {options.keyhold,  "dev",      "--data",
-                                          folder_ / "data", "--listen", "127.0.0.1:0"};
-    for (const std::string& setting : settings) {
-      arguments.push_back("--set");
-      arguments.push_back(setting);
-    }
-    process_ =
-        std::make_unique<Process>(arguments, "keyhold: ready",
-                                  Process::Environment{{"AWS_ACCESS_KEY_ID", kCaller.id},
-                                                       {"AWS_SECRET_ACCESS_KEY", kCaller.secret}});
-    const std::string& said = process_->output();
-    const std::size_t at = said.find("127.0.0.1:", said.find("keyhold: ready"));
-    port_ = static_cast<std::uint16_t>(std::stoi(said.substr(at + 10)));
-    key_ = member(call("CreateKey", "{}"), "KeyId");
-    ciphertext_ = member(call("Encrypt", body("Encrypt")), "CiphertextBlob");
+  AllocationCounter() {
+    path_ = folder_.path() / "count";
+    std::ofstream(path_) << std::string(sizeof(unsigned long), '\0');
+    const int file = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
+    void* page = ::mmap(nullptr, sizeof(unsigned long), PROT_READ, MAP_SHARED, file, 0);
+    ::close(file);
+    if (page == MAP_FAILED) throw std::runtime_error("no page to count in");
+    count_ = static_cast<const std::atomic<unsigned long>*>(page);
   }
-  ~Service() {
-    process_.reset();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
+  Process::Environment environment(const Programs& programs) const {
+    return {{"LD_PRELOAD", programs.allocations}, {"KEYHOLD_BENCH_ALLOCATIONS", path_}};
   }
-
-  std::string body(const std::string& operation) const {
-    const std::string key = R"({"KeyId":")" + key_ + "\"";
-    if (operation == "Encrypt") {
-      return key + R"(,"Plaintext":"YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY=",)" +
-             std::string(kContext) + "}";
-    }
-    if (operation == "Decrypt") {
-      return R"({"CiphertextBlob":")" + ciphertext_ + "\"," + std::string(kContext) + "}";
-    }
-    if (operation == "GenerateDataKey") {
-      return key + R"(,"KeySpec":"AES_256",)" + std::string(kContext) + "}";
-    }
-    return key + "}";
-  }
-  std::string request(const std::string& operation) const {
-    return signed_request(kCaller, host(), operation, body(operation));
-  }
-  std::string call(const std::string& operation, const std::string& body) const {
-    return ask(port_, Transport::kPlain, signed_request(kCaller, host(), operation, body));
-  }
-
-  std::uint16_t port() const { return port_; }
-  const Process& process() const { return *process_; }
+  unsigned long value() const { return count_->load(); }
 
  private:
-  std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
-
-  std::filesystem::path folder_;
-  std::unique_ptr<Process> process_;
-  std::uint16_t port_ = 0;
-  std::string key_;
-  std::string ciphertext_;
+  ScratchFolder folder_;
+  std::filesystem::path path_;
+  const std::atomic<unsigned long>* count_ = nullptr;
 };
 
-Measurement measure(const Process& process, const LoadPlan& plan) {
-  const double before = process.cpu_seconds();
+double allocations_of(const AllocationCounter& counter, LoadPlan plan) {
+  plan.time = std::chrono::milliseconds(300);
+  run_load(plan);  // what is made once is made now
+  const unsigned long before = counter.value();
   const LoadOutcome outcome = run_load(plan);
-  const double used = process.cpu_seconds() - before;
-  Measurement measured;
-  measured.rate = outcome.rate();
-  measured.p50 = outcome.percentile(0.50);
-  measured.p99 = outcome.percentile(0.99);
-  measured.server_us = outcome.answers == 0 ? 0 : used * 1e6 / static_cast<double>(outcome.answers);
-  measured.client_us = outcome.client_cpu_us;
-  measured.bad = outcome.bad;
-  return measured;
+  return static_cast<double>(counter.value() - before) / static_cast<double>(outcome.answers);
+}
+
+std::string allocation_table(const Options& options) {
+  const AllocationCounter counter;
+  std::vector<Named> rows;
+  LoadPlan plan;
+  {
+    const Service service(options.programs, Transport::kPlain, options.settings,
+                          counter.environment(options.programs));
+    plan.port = service.port();
+    for (const char* operation : {"DescribeKey", "Encrypt", "Decrypt", "GenerateDataKey"}) {
+      plan.requests = {service.request(operation)};
+      rows.push_back({operation, allocations_of(counter, plan)});
+    }
+  }
+  const BareServer bare(options.programs, Transport::kPlain, 400,
+                        counter.environment(options.programs));
+  plan.port = bare.port();
+  rows.insert(rows.begin(), {"the bare server", allocations_of(counter, plan)});
+  return list_table("heap allocations", "a request", rows, 1);
+}
+
+/// What it costs to have each event on the disk before its answer.
+std::string durability_table(const Options& options) {
+  std::vector<Named> rows;
+  for (const char* durability : {"grouped", "before-reply"}) {
+    const Service service(options.programs, Transport::kPlain,
+                          {std::string("audit.durability=") + durability});
+    for (const std::size_t connections : {std::size_t{1}, kMany}) {
+      LoadPlan plan;
+      plan.port = service.port();
+      plan.connections = connections;
+      plan.threads = 2;
+      plan.time = std::chrono::milliseconds(options.quick() ? 500 : 3000);
+      plan.requests = {service.request("Encrypt")};
+      const Measurement measured = measure(service.process(), plan);
+      rows.push_back(
+          {std::string(durability) + ", " + std::to_string(connections) + " connections: p50 (us)",
+           measured.p50});
+      rows.push_back(
+          {std::string(durability) + ", " + std::to_string(connections) + " connections: CPU (us)",
+           measured.server_us});
+    }
+  }
+  return list_table("audit.durability, Encrypt", "", rows, 1);
+}
+
+std::string machine() {
+  utsname system{};
+  ::uname(&system);
+  std::string model;
+  std::ifstream cpus("/proc/cpuinfo");
+  for (std::string line; std::getline(cpus, line);) {
+    if (line.starts_with("model name")) model = line.substr(line.find(':') + 2);
+  }
+  double load = 0;
+  std::ifstream("/proc/loadavg") >> load;
+  return "Measured on " + std::to_string(std::thread::hardware_concurrency()) + " cores (" + model +
+         ", Linux " + system.release + "), client on the same ones, load average at the start " +
+         number(load, 1) + ".\n";
+}
+
+/// A while of nothing but Encrypt, for who wants to look at the service meanwhile.
+void be_a_load(const Options& options) {
+  const Service service(options.programs, Transport::kPlain, options.settings);
+  LoadPlan plan;
+  plan.port = service.port();
+  plan.connections = kMany;
+  plan.threads = 2;
+  plan.time = std::chrono::seconds(10);
+  plan.requests = {service.request("Encrypt")};
+  run_load(plan);
 }
 
 int run(const Options& options) {
-  const Service service(options, options.settings);
-  std::map<std::string, std::unique_ptr<Process>> bare;
-  std::map<std::string, std::uint16_t> bare_port;
-  for (const std::string& operation : options.operations) {
-    const std::size_t size = service.call(operation, service.body(operation)).size();
-    auto process = std::make_unique<Process>(
-        std::vector<std::string>{options.programs / "keyhold-bare-server", std::to_string(size)},
-        "ready at ");
-    const std::string& said = process->output();
-    bare_port[operation] =
-        static_cast<std::uint16_t>(std::stoi(said.substr(said.find("ready at ") + 9)));
-    bare[operation] = std::move(process);
+  if (options.has("load")) {
+    be_a_load(options);
+    return 0;
   }
-
-  using Place = std::pair<std::string, std::size_t>;
-  std::map<Place, Rounds> of_bare;
-  std::map<Place, Rounds> of_keyhold;
-  for (int round = 0; round < options.rounds; ++round) {
-    for (const std::string& operation : options.operations) {
-      for (const std::size_t connections : options.connections) {
-        LoadPlan plan;
-        plan.connections = connections;
-        plan.threads = 2;
-        plan.time = std::chrono::milliseconds(options.milliseconds);
-        plan.requests = {service.request(operation)};
-        plan.port = bare_port[operation];
-        of_bare[{operation, connections}].push_back(measure(*bare[operation], plan));
-        plan.port = service.port();
-        of_keyhold[{operation, connections}].push_back(measure(service.process(), plan));
-      }
+  std::string text = machine();
+  const auto add = [&](const std::string& title, const std::string& table) {
+    std::cout << "\n" << table << std::flush;
+    text += "\n### " + title + "\n\n" + table;
+  };
+  std::vector<Compared> compared;
+  if (options.has("compare")) {
+    const Effort effort = options.quick() ? Effort{3, std::chrono::milliseconds(600)} : Effort{};
+    compared = compare(options.programs, cases(options), effort, options.settings);
+    add("Beside the bare server", comparison_table(compared));
+    add("By layer", layer_table(compared));
+  }
+  if (options.has("token")) add("The token alone", token_table(options));
+  if (options.has("allocations")) add("Heap allocations", allocation_table(options));
+  if (options.has("durability")) add("Audit on disk", durability_table(options));
+  if (options.has("growth")) {
+    GrowthPlan plan;
+    if (options.quick()) {
+      plan = {{10, 100}, {1, 5}, {100}, std::chrono::milliseconds(500)};
     }
+    add("Growth", growth_table(measure_growth(options.programs, plan)));
   }
-  for (const auto& [place, rounds] : of_keyhold) {
-    const Rounds& base = of_bare[place];
-    const Spread ratio = ratio_of(rounds, base, &Measurement::rate);
-    const auto median = [](const Rounds& of, double Measurement::*what) {
-      return spread_of(of, what).median;
-    };
-    std::uint64_t bad = 0;
-    for (const auto& each : rounds) bad += each.bad;
-    for (const auto& each : base) bad += each.bad;
-    std::cout << place.first << "\t" << place.second << "\tratio " << number(ratio.median, 2)
-              << " (" << number(ratio.least, 2) << ".." << number(ratio.most, 2) << ")\trate "
-              << number(median(base, &Measurement::rate), 0) << " "
-              << number(median(rounds, &Measurement::rate), 0) << "\tp50 "
-              << number(median(base, &Measurement::p50), 0) << " "
-              << number(median(rounds, &Measurement::p50), 0) << "\tcpu "
-              << number(median(base, &Measurement::server_us), 1) << " "
-              << number(median(rounds, &Measurement::server_us), 1) << " x"
-              << number(ratio_of(rounds, base, &Measurement::server_us).median, 2) << "\tclient "
-              << number(median(rounds, &Measurement::client_us), 1) << "\tbad " << bad << "\n";
-  }
+  if (!options.document.empty()) write_document(options.document, text);
+  std::cout << "\n" << verdict(compared) << std::endl;
   return 0;
 }
 
@@ -180,14 +216,15 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   keyhold::bench::Options options;
-  options.programs = std::filesystem::canonical("/proc/self/exe").parent_path();
-  options.keyhold = options.programs / "../../src/app/keyhold";
-  CLI::App cli{"Keyhold beside the bare HTTP server"};
-  cli.add_option("--rounds", options.rounds);
-  cli.add_option("--milliseconds", options.milliseconds);
-  cli.add_option("--connections", options.connections)->delimiter(',');
-  cli.add_option("--operations", options.operations)->delimiter(',');
-  cli.add_option("--set", options.settings);
+  const auto folder = std::filesystem::canonical("/proc/self/exe").parent_path();
+  options.programs = {folder / "../../src/app/keyhold", folder / "keyhold-bare-server",
+                      folder / "keyhold-bare-token", folder / "libkeyhold-allocations.so"};
+  CLI::App cli{"What Keyhold costs beyond its HTTP server and its token"};
+  cli.add_option("--document", options.document, "Markdown file to write the tables into");
+  cli.add_option("--length", options.length, "full or quick")
+      ->check(CLI::IsMember({"full", "quick"}));
+  cli.add_option("--parts", options.parts, "Which to run, with commas between them");
+  cli.add_option("--set", options.settings, "Configuration of the compared service");
   CLI11_PARSE(cli, argc, argv);
   try {
     return keyhold::bench::run(options);

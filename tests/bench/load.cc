@@ -52,7 +52,7 @@ class AnswerReader {
     return received_ >= missing_;
   }
   void keep_body() { keep_body_ = true; }
-  bool ok() const { return status_ == "200"; }
+  bool has_status(int wanted) const { return status_ == std::to_string(wanted); }
   std::string body() const { return head_.substr(head_.find("\r\n\r\n") + 4); }
   std::string_view status() const { return status_; }
   void reset() {
@@ -181,7 +181,7 @@ LoadOutcome run_thread(const LoadPlan& plan, std::size_t connections, std::size_
           std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - connection.sent_at)
               .count() /
           100;
-      if (connection.reader.ok()) {
+      if (connection.reader.has_status(plan.wanted_status)) {
         ++outcome.answers;
         outcome.waits.push_back(static_cast<std::uint32_t>(waited));
       } else {
@@ -245,7 +245,7 @@ std::string ask(std::uint16_t port, Transport transport, std::string_view reques
     if (got == Connection::Got::kAnswer) break;
   }
   std::string body = connection.reader.body();
-  if (!connection.reader.ok()) {
+  if (!connection.reader.has_status(200)) {
     throw std::runtime_error("status " + std::string(connection.reader.status()) + ": " + body);
   }
   return body;

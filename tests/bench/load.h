@@ -18,12 +18,13 @@ struct LoadPlan {
   std::size_t connections = 1;
   std::size_t threads = 1;
   std::chrono::milliseconds time{1000};
+  int wanted_status = 200;
   /// Whole requests, sent in turn by each connection from a place of its own.
   std::vector<std::string> requests;
 };
 
 struct LoadOutcome {
-  std::uint64_t answers = 0;  ///< with status 200
+  std::uint64_t answers = 0;  ///< with the wanted status
   std::uint64_t bad = 0;      ///< with another status, and connections that broke
   double seconds = 0;
   double client_cpu_us = 0;  ///< of the client, for each answer
