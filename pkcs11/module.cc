@@ -14,6 +14,14 @@ void throw_exception_from_error(const Error& error, const boost::source_location
 }
 
 Result<std::unique_ptr<Module>> Module::load(const ModuleOptions& options) {
+  PKCS11_TRY_ASSIGN(std::unique_ptr<Module> module, open(options));
+  const auto started = module->start();
+  // With nothing initialised, the destructor gives the module back.
+  if (!started) return Error(started.error().rv(), started.error().function(), options.path);
+  return module;
+}
+
+Result<std::unique_ptr<Module>> Module::open(const ModuleOptions& options) {
   // p11-kit's own list counts the users of a module; the raw one tells what the module is at.
   CK_FUNCTION_LIST* raw = p11_kit_module_load(options.path.c_str(), P11_KIT_MODULE_UNMANAGED);
   CK_FUNCTION_LIST* functions = raw;
@@ -26,13 +34,15 @@ Result<std::unique_ptr<Module>> Module::load(const ModuleOptions& options) {
     return Error(CKR_LIBRARY_LOAD_FAILED, "Module::load",
                  options.path + ": " + (why != nullptr ? why : "not a PKCS#11 module"));
   }
-  std::unique_ptr<Module> module(new Module(functions, raw, options.init_reserved));
-  const CK_RV rv = module->initialize();
-  if (rv != CKR_OK) {
-    // With nothing initialised, the destructor gives the module back.
-    return Error(rv, "C_Initialize", options.path);
-  }
-  return module;
+  return std::unique_ptr<Module>(new Module(functions, raw, options.init_reserved));
+}
+
+Result<void> Module::start() {
+  if (was_initialized_) return reinitialize();
+  const CK_RV rv = initialize();
+  if (rv != CKR_OK) return Error(rv, "C_Initialize");
+  was_initialized_ = true;
+  return {};
 }
 
 Module::~Module() {

@@ -35,10 +35,17 @@ struct ModuleInfo {
 /// leaves the module loaded and initialised.
 class Module {
  public:
-  /// CKR_LIBRARY_LOAD_FAILED if it cannot be loaded, with the loader's words; or what C_Initialize
-  /// answered. A module that another part of the process has initialised is used as it is, and not
-  /// finalised.
+  /// Loads and initialises. CKR_LIBRARY_LOAD_FAILED if it cannot be loaded, with the loader's
+  /// words; or what C_Initialize answered. A module that another part of the process has
+  /// initialised is used as it is, and not finalised.
   static Result<std::unique_ptr<Module>> load(const ModuleOptions& options);
+
+  /// Loads only; start() initialises. For modules whose C_Initialize fails while their token is
+  /// away.
+  static Result<std::unique_ptr<Module>> open(const ModuleOptions& options);
+
+  /// C_Initialize the first time, reinitialize() from then on.
+  Result<void> start();
 
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
@@ -98,6 +105,7 @@ class Module {
   CK_FUNCTION_LIST* raw_;        ///< the module's own
   std::optional<std::string> init_reserved_;
   Ours ours_ = Ours::kYes;
+  bool was_initialized_ = false;
   bool leave_loaded_ = false;  ///< it may be running, and code that runs is not unloaded
   std::atomic<bool> initialized_{false};
   std::atomic<std::uint64_t> generation_{1};

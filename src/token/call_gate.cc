@@ -96,6 +96,12 @@ CallGate::Drained CallGate::drain(std::chrono::milliseconds patience) {
   return changed_.wait_for(lock, patience, empty) ? Drained::kYes : Drained::kNo;
 }
 
+std::size_t CallGate::inside() const {
+  return static_cast<std::size_t>(std::count_if(
+      places_.begin(), places_.end(),
+      [](const Place& place) { return place.since.load(std::memory_order_relaxed) != 0; }));
+}
+
 std::size_t CallGate::hanging(std::chrono::milliseconds limit) const {
   const std::int64_t before =
       steady_now() - std::chrono::duration_cast<std::chrono::nanoseconds>(limit).count();

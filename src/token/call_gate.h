@@ -55,6 +55,8 @@ class CallGate {
 
   /// How many calls have been inside for longer than `limit`.
   std::size_t hanging(std::chrono::milliseconds limit) const;
+  /// How many are inside now.
+  std::size_t inside() const;
 
  private:
   struct alignas(64) Place {

@@ -1,6 +1,8 @@
 #include "token/pkcs11_token.h"
 
 #include <atomic>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,14 +20,13 @@ namespace keyhold::token {
 /// The parts put together: each call takes its place inside, then asks the part whose work it is.
 class Pkcs11Token::Impl {
  public:
-  Impl(std::unique_ptr<TokenLink> link, AdmissionReport admission, const Clock& clock,
-       Random& random)
+  Impl(std::unique_ptr<TokenLink> link, const Clock& clock, Random& random)
       : link_(std::move(link)),
-        admission_(std::move(admission)),
+        random_(random),
         cache_(link_->profile()),
-        guard_(*link_, random,
-               {[this] { cache_.forget_all(); }, [this] { return objects_.index(); },
-                [this] { tick(); }}),
+        guard_(
+            *link_, random,
+            {[this] { cache_.forget_all(); }, [this] { return take_stock(); }, [this] { tick(); }}),
         objects_(*link_, guard_),
         materials_(*link_, guard_, objects_, cache_, random),
         keys_(*link_, guard_, materials_, cache_, clock, random) {}
@@ -36,10 +37,7 @@ class Pkcs11Token::Impl {
     cache_.forget_all();
   }
 
-  Result<void> start() {
-    TRY(objects_.index());
-    return guard_.start();
-  }
+  Result<void> start(WhenAbsent when_absent) { return guard_.start(when_absent); }
 
   Result<GeneratedMaterial> generate_material(const ObjectName& name, std::string_view label) {
     TRY_ASSIGN(const Inside inside, guard_.enter());
@@ -76,7 +74,14 @@ class Pkcs11Token::Impl {
   Result<Secret> random(std::size_t size);
   Result<void> check() { return guard_.check(); }
 
-  const AdmissionReport& admission() const { return admission_; }
+  AdmissionReport admission() const {
+    const std::lock_guard lock(admission_mutex_);
+    return admission_.value_or(AdmissionReport());
+  }
+  TokenHealth health() const { return guard_.health(); }
+  Available wait_until_available(std::chrono::milliseconds patience) const {
+    return guard_.wait_until_available(patience);
+  }
   const TokenLink& link() const { return *link_; }
 
   Usage usage() {
@@ -91,12 +96,15 @@ class Pkcs11Token::Impl {
 
  private:
   void tick();
+  Result<void> take_stock();
   static const SessionKey& own(const MessageKey& key) {
     return static_cast<const SessionKey&>(key);
   }
 
   const std::unique_ptr<TokenLink> link_;
-  const AdmissionReport admission_;
+  Random& random_;
+  mutable std::mutex admission_mutex_;
+  std::optional<AdmissionReport> admission_;  ///< nothing before the token was first there
   KeyCache cache_;
   TokenGuard guard_;
   TokenObjects objects_;
@@ -111,6 +119,16 @@ void Pkcs11Token::Impl::tick() {
     log::warning("token: " + std::to_string(link_->objects().made()) +
                  " session objects were made, whose memory the module keeps: plan a restart");
   }
+}
+
+/// From recovery's thread, or before there is one; nobody is inside.
+Result<void> Pkcs11Token::Impl::take_stock() {
+  if (!admission_) {
+    TRY_ASSIGN(AdmissionReport report, try_admission(*link_, random_));
+    const std::lock_guard lock(admission_mutex_);
+    admission_ = std::move(report);
+  }
+  return objects_.index();
 }
 
 // -------------------------------------------------------------------------------------- messages
@@ -221,11 +239,11 @@ Pkcs11Token::Pkcs11Token(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Pkcs11Token::~Pkcs11Token() = default;
 
 Result<std::unique_ptr<Pkcs11Token>> Pkcs11Token::open(const Profile& profile, Secret pin,
-                                                       const Clock& clock, Random& random) {
+                                                       const Clock& clock, Random& random,
+                                                       WhenAbsent when_absent) {
   TRY_ASSIGN(std::unique_ptr<TokenLink> link, TokenLink::open(profile, std::move(pin)));
-  TRY_ASSIGN(AdmissionReport admission, try_admission(*link, random));
-  auto impl = std::make_unique<Impl>(std::move(link), std::move(admission), clock, random);
-  TRY(impl->start());
+  auto impl = std::make_unique<Impl>(std::move(link), clock, random);
+  TRY(impl->start(when_absent));
   return std::unique_ptr<Pkcs11Token>(new Pkcs11Token(std::move(impl)));
 }
 
@@ -267,7 +285,11 @@ Result<Secret> Pkcs11Token::decrypt(const MessageKey& key, ByteView iv, ByteView
 }
 Result<Secret> Pkcs11Token::random(std::size_t size) { return impl_->random(size); }
 Result<void> Pkcs11Token::check() { return impl_->check(); }
-const AdmissionReport& Pkcs11Token::admission() const { return impl_->admission(); }
+AdmissionReport Pkcs11Token::admission() const { return impl_->admission(); }
+TokenHealth Pkcs11Token::health() const { return impl_->health(); }
+Available Pkcs11Token::wait_until_available(std::chrono::milliseconds patience) const {
+  return impl_->wait_until_available(patience);
+}
 Pkcs11Token::Usage Pkcs11Token::usage() const { return impl_->usage(); }
 Pkcs11Token::Restart Pkcs11Token::restart() const { return impl_->restart_due(); }
 

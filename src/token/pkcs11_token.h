@@ -9,6 +9,7 @@
 #include "token/admission.h"
 #include "token/profile.h"
 #include "token/token.h"
+#include "token/token_health.h"
 
 namespace keyhold::token {
 
@@ -24,10 +25,14 @@ class Pkcs11Token final : public Token {
   /// (admission), and indexes its objects. `clock` and `random` must outlive it. Sets the profile's
   /// module_env in this process's environment, so nothing may read that meanwhile.
   ///
+  /// WhenAbsent::kWait: a token that is not there is no error. All this is done as soon as it
+  /// comes; until then calls answer kKeyUnavailable, and identity() may be empty.
+  ///
   /// Errors: kKeyUnavailable when the token is not there or refuses the PIN, kKmsInternal when it
   /// is not admitted; the detail names the act.
   static Result<std::unique_ptr<Pkcs11Token>> open(const Profile& profile, Secret pin,
-                                                   const Clock& clock, Random& random);
+                                                   const Clock& clock, Random& random,
+                                                   WhenAbsent when_absent = WhenAbsent::kRefuse);
 
   /// Finalises the module. No call may be running; message keys may still be held.
   ~Pkcs11Token() override;
@@ -50,8 +55,13 @@ class Pkcs11Token final : public Token {
   Result<Secret> random(std::size_t size) override;
   Result<void> check() override;
 
-  /// What the token was seen to do and to refuse when it was opened.
-  const AdmissionReport& admission() const;
+  /// What the token was seen to do and to refuse when it was first there.
+  AdmissionReport admission() const;
+
+  /// How the token is: costs no call of it, and no lock that a call holds.
+  TokenHealth health() const;
+  /// Waits until the token is there, for `patience` at most; whether it is.
+  Available wait_until_available(std::chrono::milliseconds patience) const;
 
   struct Usage {
     std::uint64_t session_objects_made;    ///< in the life of the process

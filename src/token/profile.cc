@@ -136,6 +136,8 @@ std::optional<std::string> absolute_path(const std::string& text) {
 
 const std::map<std::string, Read, std::less<>>& readers() {
   constexpr std::int64_t kMany = 1'000'000;
+  constexpr std::string_view kReturnCodes =
+      "must be a list of return codes such as \"CKR_GENERAL_ERROR\" or \"0x80000001\"";
   static const std::map<std::string, Read, std::less<>> kReaders = {
       {"module.path", text(&Profile::module)},
       {"module.env", read_environment},
@@ -147,6 +149,8 @@ const std::map<std::string, Read, std::less<>>& readers() {
       {"sessions.call_timeout", duration(&Profile::call_timeout)},
       {"recovery.backoff_first", duration(&Profile::backoff_first)},
       {"recovery.backoff_last", duration(&Profile::backoff_last)},
+      {"recovery.restart_after_hang", duration(&Profile::restart_after_hang)},
+      {"recovery.reinit_on", list(&Profile::reinit_on, return_code_of_name, kReturnCodes)},
       {"keys.derivation", word(&Profile::derivation,
                                std::map<std::string_view, Derivation>{{"none", Derivation::kNone},
                                                                       {"ecb", Derivation::kEcb}},
@@ -154,8 +158,7 @@ const std::map<std::string, Read, std::less<>>& readers() {
       {"keys.template_drop", list(&Profile::template_drop, attribute_of_name,
                                   "must be a list of attribute names such as \"CKA_COPYABLE\"")},
       {"keys.decrypt_bad_codes",
-       list(&Profile::decrypt_bad_codes, return_code_of_name,
-            "must be a list of return codes such as \"CKR_GENERAL_ERROR\" or \"0x80000001\"")},
+       list(&Profile::decrypt_bad_codes, return_code_of_name, kReturnCodes)},
       {"message_keys.max_messages",
        number(&Profile::message_key_max_messages, 1, std::int64_t{1} << 31)},
       {"message_keys.max_age", duration(&Profile::message_key_max_age)},
@@ -243,6 +246,9 @@ Result<Profile> parse_profile(std::string_view text, std::span<const std::string
   }
   if (profile.backoff_last < profile.backoff_first) {
     return refused("recovery.backoff_last", "must not be less than backoff_first");
+  }
+  if (profile.restart_after_hang < profile.call_timeout) {
+    return refused("recovery.restart_after_hang", "must not be less than sessions.call_timeout");
   }
   if (profile.token_object_copy == TokenObjectCopy::kKept && profile.sync_folders.empty()) {
     return refused("storage.keep_token_object_copy", "needs sync_folders to know the folder");

@@ -57,6 +57,10 @@ struct Profile {
   // [recovery]
   std::chrono::milliseconds backoff_first{100};
   std::chrono::milliseconds backoff_last{30'000};
+  /// A call that has not come back after so long never will: the process asks to be restarted.
+  std::chrono::milliseconds restart_after_hang{60'000};
+  /// Answers that mean a lost token here, beside those that mean it everywhere.
+  std::vector<ReturnCode> reinit_on;
 
   // [keys]
   Derivation derivation = Derivation::kEcb;

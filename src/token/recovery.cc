@@ -32,6 +32,14 @@ void Recovery::start() {
   thread_ = std::thread([this] { run(); });
 }
 
+void Recovery::start_without_token(std::string_view why) {
+  {
+    std::lock_guard lock(mutex_);
+    if (take(BreakerEvent::kTokenLost) == BreakerStep::kShut) shut(Trouble::kAbsent, why);
+  }
+  start();
+}
+
 void Recovery::stop() {
   {
     std::lock_guard lock(mutex_);
@@ -41,13 +49,81 @@ void Recovery::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Recovery::report(std::uint64_t recoveries, std::string_view what) {
-  std::lock_guard lock(mutex_);
-  if (wanted_ || ending_ || recoveries != done_.load()) return;
-  wanted_ = true;
+BreakerStep Recovery::take(BreakerEvent event) {
+  const BreakerState before = breaker_.state();
+  const BreakerStep step = breaker_.take(event);
+  if (breaker_.state() != before) {
+    in_state_since_ = std::chrono::steady_clock::now();
+    if (before == BreakerState::kClosed) ++times_opened_;
+  }
+  return step;
+}
+
+void Recovery::note(Trouble trouble, std::string_view what) {
+  last_trouble_ = trouble;
+  last_error_ = what;
+}
+
+void Recovery::shut(Trouble trouble, std::string_view what) {
   gate_.close();
-  log::error("token: gone, calls are refused until it is back: " + std::string(what));
+  note(trouble, what);
+  log::error("token: gone, calls are refused until it is back: " + last_error_);
   changed_.notify_all();
+}
+
+void Recovery::report(std::uint64_t recoveries, BreakerEvent event, Trouble trouble,
+                      std::string_view what) {
+  // A caller's junk must not cost a lock.
+  if (breaker_row(breaker_.state(), event).step == BreakerStep::kNothing) return;
+  std::lock_guard lock(mutex_);
+  if (ending_ || recoveries != done_.load()) return;
+  switch (take(event)) {
+    case BreakerStep::kShut:
+      shut(trouble, what);
+      break;
+    case BreakerStep::kGiveUp:
+      given_up_ = true;
+      shut(trouble, what);
+      break;
+    case BreakerStep::kNothing:
+    case BreakerStep::kTry:
+    case BreakerStep::kPause:
+    case BreakerStep::kAdmit:
+      break;
+  }
+}
+
+TokenHealth Recovery::health() const {
+  TokenHealth health;
+  health.calls_inside = gate_.inside();
+  health.hung_calls = gate_.hanging(profile_.call_timeout);
+  const bool lost_for_good = gate_.hanging(profile_.restart_after_hang) != 0;
+  std::lock_guard lock(mutex_);
+  health.breaker = breaker_.state();
+  health.in_state = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - in_state_since_);
+  health.last_trouble = last_trouble_;
+  health.last_error = last_error_;
+  health.recoveries = done_.load();
+  health.failed_trials = failed_trials_;
+  health.times_opened = times_opened_;
+  const bool trial_hangs =
+      health.breaker == BreakerState::kHalfOpen && health.in_state > profile_.restart_after_hang;
+  if (lost_for_good || trial_hangs) {
+    health.readiness = Readiness::kStuck;
+  } else if (given_up_) {
+    health.readiness = Readiness::kGivenUp;
+  } else if (health.breaker != BreakerState::kClosed) {
+    health.readiness = Readiness::kRecovering;
+  }
+  return health;
+}
+
+Available Recovery::wait_until_available(std::chrono::milliseconds patience) const {
+  std::unique_lock lock(mutex_);
+  const bool there = changed_.wait_for(
+      lock, patience, [this] { return breaker_.state() == BreakerState::kClosed; });
+  return there ? Available::kYes : Available::kNo;
 }
 
 bool Recovery::wait(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds time) {
@@ -60,15 +136,15 @@ void Recovery::run() {
       std::min(kTick, std::max(profile_.call_timeout / 4, std::chrono::milliseconds(1)));
   auto ticked = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
+  const auto shut_now = [this] { return breaker_.state() != BreakerState::kClosed; };
   while (!ending_) {
-    changed_.wait_for(lock, look, [this] { return ending_ || wanted_; });
+    changed_.wait_for(lock, look, [&] { return ending_ || shut_now(); });
     if (ending_) return;
-    if (!wanted_ && gate_.hanging(profile_.call_timeout) != 0) {
-      wanted_ = true;
-      gate_.close();
-      log::error("token: a call has not come back in time; calls are refused until it does");
+    if (!shut_now() && gate_.hanging(profile_.call_timeout) != 0 &&
+        take(BreakerEvent::kCallHangs) == BreakerStep::kShut) {
+      shut(Trouble::kHungCall, "a call has not come back in time");
     }
-    if (wanted_) {
+    if (shut_now()) {
       lock.unlock();
       recover();
       lock.lock();
@@ -89,21 +165,32 @@ void Recovery::recover() {
       std::unique_lock lock(mutex_);
       if (ending_) return;
     }
+    {
+      std::unique_lock lock(mutex_);
+      if (given_up_) changed_.wait(lock, [this] { return ending_; });
+      if (ending_ || take(BreakerEvent::kTrialDue) != BreakerStep::kTry) return;
+    }
     const auto restarted = actions_.restart();
     std::unique_lock lock(mutex_);
-    if (restarted) {
+    if (restarted && take(BreakerEvent::kTrialSucceeded) == BreakerStep::kAdmit) {
       done_.fetch_add(1);
-      wanted_ = false;
       gate_.open();
       log::warning("token: back");
+      changed_.notify_all();
       return;
     }
+    ++failed_trials_;
     log::error("token: not back: " + restarted.error().detail());
     if (!actions_.may_try_again()) {
+      take(BreakerEvent::kPinRefused);
+      given_up_ = true;
+      note(Trouble::kPinRefused, restarted.error().detail());
       log::error("token: not tried again, so that nobody locks it; restart with the right PIN");
       changed_.wait(lock, [this] { return ending_; });
       return;
     }
+    take(BreakerEvent::kTrialFailed);
+    last_error_ = restarted.error().detail();
     if (!wait(lock, jittered(pause, random_))) return;
     pause = std::min(pause * 2, profile_.backoff_last);
   }

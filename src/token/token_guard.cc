@@ -1,9 +1,11 @@
 #include "token/token_guard.h"
 
+#include <array>
 #include <chrono>
 #include <utility>
 
 #include "token/key_template.h"
+#include "token/token.h"
 
 namespace keyhold::token {
 namespace {
@@ -20,9 +22,16 @@ TokenGuard::TokenGuard(TokenLink& link, Random& random, Actions actions)
                 {[this] { return restart(); }, [this] { return !link_.pin_refused(); },
                  [this] { tick(); }}) {}
 
-Result<void> TokenGuard::start() {
-  TRY(make_health_key());
-  recovery_.start();
+Result<void> TokenGuard::start(WhenAbsent when_absent) {
+  const auto up = restart();
+  if (up) {
+    recovery_.start();
+    return {};
+  }
+  const bool passes =
+      up.error().code() == ErrorCode::kKeyUnavailable && link_.may_pass() && !link_.pin_refused();
+  if (when_absent == WhenAbsent::kRefuse || !passes) return up.error();
+  recovery_.start_without_token(up.error().detail());
   return {};
 }
 
@@ -42,18 +51,24 @@ Result<Inside> TokenGuard::enter() {
 Error TokenGuard::fail(const Inside& inside, const pkcs11::Error& error, std::string_view what,
                        Repeatable repeatable) {
   Error answer = to_error(error, what);
-  if (error.pin_refused() || error.token_gone()) return lost(inside, answer.detail());
+  if (error.pin_refused()) {
+    return report(inside, BreakerEvent::kPinRefused, Trouble::kPinRefused, answer.detail());
+  }
+  if (error.token_gone() || link_.says_gone(error)) return lost(inside, answer.detail());
   if (lost_before_effect(error)) {
     // A fresh session fared no better, or the call may not be repeated.
     const auto seen = link_.look();
-    if (!seen) recovery_.report(inside.recoveries, seen.error().text());
+    if (!seen) lost(inside, seen.error().text());
     return answer;
   }
   // Codes that some tokens answer when they are gone, and others to trouble of a single object or a
   // full disk: a use of known answer decides.
-  if (error.fate() != pkcs11::Fate::kSessionBroken && !error.ambiguous()) return answer;
+  if (error.fate() != pkcs11::Fate::kSessionBroken && !error.ambiguous()) {
+    recovery_.report(inside.recoveries, BreakerEvent::kBadInput, Trouble::kNone, {});
+    return answer;
+  }
   const auto seen = link_.look();
-  const auto healthy = seen ? health() : pkcs11::Result<Proof>(seen.error());
+  const auto healthy = seen ? prove_health() : pkcs11::Result<Proof>(seen.error());
   if (!healthy || *healthy != Proof::kHolds) return lost(inside, answer.detail());
   // A token that is well and goes on failing is initialised again, now and then.
   if (repeatable == Repeatable::kYes && doubts_.fetch_add(1) + 1 >= kDoubts && may_restart()) {
@@ -71,9 +86,14 @@ bool TokenGuard::may_restart() {
   return doubtful_restart_at_.compare_exchange_strong(last, moment);
 }
 
-Error TokenGuard::lost(const Inside& inside, std::string_view what) {
-  recovery_.report(inside.recoveries, what);
+Error TokenGuard::report(const Inside& inside, BreakerEvent event, Trouble trouble,
+                         std::string_view what) {
+  recovery_.report(inside.recoveries, event, trouble, what);
   return unavailable(what);
+}
+
+Error TokenGuard::lost(const Inside& inside, std::string_view what) {
+  return report(inside, BreakerEvent::kTokenLost, Trouble::kGone, what);
 }
 
 Error TokenGuard::missing(const Inside& inside, const ObjectName& name, bool was_there) {
@@ -92,7 +112,10 @@ Result<void> TokenGuard::restart() {
   forget_health_key();
   TRY(link_.restart());
   TRY(actions_.take_stock());
-  return make_health_key();
+  TRY(make_health_key());
+  TRY(prove_messages());
+  link_.objects().collect();
+  return {};
 }
 
 void TokenGuard::tick() {
@@ -112,12 +135,27 @@ Result<void> TokenGuard::make_health_key() {
   return {};
 }
 
+/// Tokens that came back have been seen to encrypt what nobody could decrypt.
+Result<void> TokenGuard::prove_messages() {
+  constexpr std::array<std::uint8_t, kGcmIvSize> kIv{};
+  const auto key = link_.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
+                                            message_key_template(link_.profile()));
+  if (!key) return to_error(key.error(), "making a key for a message of known answer");
+  const ByteView message = as_bytes(kCheckDomain);
+  const auto sealed = link_.encrypt(key->handle(), kIv, message, message);
+  if (!sealed) return to_error(sealed.error(), "encrypting a message of known answer");
+  const auto opened = link_.decrypt(key->handle(), kIv, message, *sealed);
+  if (!opened) return to_error(opened.error(), "decrypting a message of known answer");
+  if (equal_in_constant_time(opened->view(), message)) return {};
+  return internal("the token encrypts what it does not decrypt");
+}
+
 void TokenGuard::forget_health_key() {
   const std::lock_guard lock(health_mutex_);
   health_key_.reset();
 }
 
-pkcs11::Result<Proof> TokenGuard::health() {
+pkcs11::Result<Proof> TokenGuard::prove_health() {
   const std::lock_guard lock(health_mutex_);
   if (!health_key_) return pkcs11::Error(CKR_KEY_HANDLE_INVALID, "health");
   PKCS11_TRY_ASSIGN(const Bytes answer, link_.cmac(health_key_->handle(), as_bytes(kCheckDomain)));
@@ -128,15 +166,16 @@ Result<void> TokenGuard::check() {
   TRY_ASSIGN(const Inside inside, enter());
   const auto seen = link_.look();
   if (!seen) return lost(inside, "the token does not answer: " + seen.error().text());
-  auto healthy = health();
+  auto healthy = prove_health();
   if (!healthy && healthy.error().handle_stale()) {
     // The login was lost and is back; the key went with it.
     TRY(make_health_key());
-    healthy = health();
+    healthy = prove_health();
   }
-  if (!healthy) return lost(inside, "the health key fails: " + healthy.error().text());
-  if (*healthy == Proof::kDiffers) return lost(inside, "the health key computes something else");
-  return {};
+  if (healthy && *healthy == Proof::kHolds) return {};
+  return report(inside, BreakerEvent::kTokenLost, Trouble::kWrongAnswer,
+                healthy ? "the health key computes something else"
+                        : "the health key fails: " + healthy.error().text());
 }
 
 }  // namespace keyhold::token

@@ -15,6 +15,7 @@
 #include "token/message_key.h"
 #include "token/profile.h"
 #include "token/recovery.h"
+#include "token/token_health.h"
 #include "token/token_link.h"
 
 namespace keyhold::token {
@@ -37,7 +38,7 @@ class TokenGuard {
   struct Actions {
     /// Forgets every key and handle, before the module is initialised again.
     std::function<void()> forget;
-    /// Takes stock of the token's objects again, after that.
+    /// Looks at the token and takes stock of its objects, after that.
     std::function<Result<void>()> take_stock;
     /// Called every second or so from inside the token.
     std::function<void()> tick;
@@ -45,8 +46,9 @@ class TokenGuard {
 
   TokenGuard(TokenLink& link, Random& random, Actions actions);
 
-  /// Makes the health key, and from then on recovers what is lost.
-  Result<void> start();
+  /// Brings the token up, and from then on recovers what is lost. kWait: a token that is away is
+  /// waited for, and what fails otherwise is an error all the same.
+  Result<void> start(WhenAbsent when_absent);
   /// Recovers nothing from then on, and lets the health key go.
   void stop();
 
@@ -69,14 +71,21 @@ class TokenGuard {
   Result<void> check();
 
   std::uint64_t recoveries() const { return recovery_.done(); }
+  TokenHealth health() const { return recovery_.health(); }
+  Available wait_until_available(std::chrono::milliseconds patience) const {
+    return recovery_.wait_until_available(patience);
+  }
 
  private:
   Result<void> restart();
+  Error report(const Inside& inside, BreakerEvent event, Trouble trouble, std::string_view what);
   void tick();
   bool may_restart();
   Result<void> make_health_key();
+  Result<void> prove_messages();
   void forget_health_key();
-  pkcs11::Result<Proof> health();
+  /// Whether the health key computes what it should.
+  pkcs11::Result<Proof> prove_health();
 
   TokenLink& link_;
   const Actions actions_;

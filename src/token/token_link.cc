@@ -29,16 +29,13 @@ Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secre
         value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
     if (failed != 0) return Error(ErrorCode::kValidation, "profile: module.env: " + name);
   }
-  TRY(folders(profile).restore_token_objects());
-
   std::unique_ptr<TokenLink> link(new TokenLink(profile, std::move(pin)));
   pkcs11::ModuleOptions options;
   options.path = profile.module;
   if (!profile.init_reserved.empty()) options.init_reserved = profile.init_reserved;
-  auto module = pkcs11::Module::load(options);
+  auto module = pkcs11::Module::open(options);
   if (!module) return to_error(module.error(), "loading " + profile.module);
   link->module_ = std::move(*module);
-  TRY_ASSIGN(link->info_, link->find());
 
   pkcs11::PoolOptions pool;
   pool.max_sessions = profile.max_sessions - 2;  // the parked one and the owner of session objects
@@ -46,10 +43,9 @@ Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secre
   pool.pin = [link = link.get()]() -> pkcs11::Result<pkcs11::SecretBytes> {
     return pkcs11::SecretBytes(link->pin_.view());
   };
-  link->pool_ =
-      std::make_unique<pkcs11::SessionPool>(*link->module_, link->info_.slot, std::move(pool));
+  // The slot is known once the token is found.
+  link->pool_ = std::make_unique<pkcs11::SessionPool>(*link->module_, 0, std::move(pool));
   link->objects_ = std::make_shared<SessionObjects>(link->module_, *link->pool_);
-  TRY(link->log_in());
   return link;
 }
 
@@ -66,17 +62,21 @@ pkcs11::TokenInfo TokenLink::info() const {
   return info_;
 }
 
-Result<pkcs11::TokenInfo> TokenLink::find() const {
+Result<pkcs11::TokenInfo> TokenLink::find() {
+  const pkcs11::TokenInfo before = info();
   pkcs11::TokenSelector selector;
   if (!profile_.token_label.empty()) selector.label = profile_.token_label;
   if (!profile_.token_serial.empty()) selector.serial = profile_.token_serial;
+  // Slots are renumbered; another token that has taken the label does not hold the keys.
+  if (!before.serial.empty()) selector.serial = before.serial;
   auto found = pkcs11::find_token(*module_, selector);
   for (int look = 1; look < kLooks && !found && found.error().rv() != CKR_ARGUMENTS_BAD; ++look) {
     std::this_thread::sleep_for(kBetweenLooks);
     found = pkcs11::find_token(*module_, selector);
   }
-  if (!found) return unavailable("finding the token: " + found.error().text());
-  return *found;
+  if (found) return *found;
+  if (found.error().rv() == CKR_ARGUMENTS_BAD) may_pass_ = false;
+  return unavailable("finding the token: " + found.error().text());
 }
 
 Result<void> TokenLink::log_in() {
@@ -124,6 +124,10 @@ bool TokenLink::says_bad_ciphertext(const pkcs11::Error& error) const {
   return error.function() == "C_Decrypt" && std::ranges::find(codes, error.rv()) != codes.end();
 }
 
+bool TokenLink::says_gone(const pkcs11::Error& error) const {
+  return std::ranges::find(profile_.reinit_on, error.rv()) != profile_.reinit_on.end();
+}
+
 pkcs11::Result<Bytes> TokenLink::cmac(pkcs11::ObjectHandle key, ByteView message) {
   const auto mechanism = pkcs11::Mechanism::plain(CKM_AES_CMAC);
   return on_session(
@@ -152,10 +156,16 @@ pkcs11::Result<void> TokenLink::look() {
 Result<void> TokenLink::restart() {
   auto suspension = pool_->suspend(profile_.call_timeout);
   if (!suspension) return to_error(suspension.error(), "waiting for sessions");
+  may_pass_ = true;
   objects_->end();
-  TRY(folders(profile_).restore_token_objects());
-  const auto reinitialized = module_->reinitialize();
-  if (!reinitialized) return unavailable(reinitialized.error().text());
+  const auto restored = folders(profile_).restore_token_objects();
+  if (!restored) return unavailable(restored.error().detail());
+  const auto started = module_->start();
+  if (!started) {
+    // Arguments that it does not take, it will not take later.
+    if (started.error().rv() == CKR_ARGUMENTS_BAD) may_pass_ = false;
+    return unavailable(started.error().text());
+  }
   TRY_ASSIGN(const pkcs11::TokenInfo found, find());
   {
     std::lock_guard lock(info_mutex_);

@@ -20,7 +20,7 @@ namespace keyhold::token {
 /// All functions but suspend-and-restart are for threads inside a call of the CallGate.
 class TokenLink {
  public:
-  /// Loads the module, finds the token and logs in once.
+  /// Loads the module, and calls nothing of it: restart() does.
   static Result<std::unique_ptr<TokenLink>> open(const Profile& profile, Secret pin);
   ~TokenLink();
   TokenLink(const TokenLink&) = delete;
@@ -55,6 +55,8 @@ class TokenLink {
                                  ByteView ciphertext_and_tag);
   /// Whether that is how this token answers a ciphertext that is not what it should be.
   bool says_bad_ciphertext(const pkcs11::Error& error) const;
+  /// Whether this token means by that that it is gone, whatever others mean.
+  bool says_gone(const pkcs11::Error& error) const;
 
   pkcs11::Result<Bytes> cmac(pkcs11::ObjectHandle key, ByteView message);
   pkcs11::Result<void> random(std::span<std::uint8_t> out);
@@ -65,15 +67,19 @@ class TokenLink {
   /// Whether an object's handle belongs to this generation.
   bool current(pkcs11::ObjectHandle object) const { return !pkcs11::is_stale(*module_, object); }
 
-  /// C_Finalize, C_Initialize, the token looked up again, login. Nobody may be inside a call. A PIN
-  /// that was refused is not tried again.
+  /// C_Finalize if need be, C_Initialize, the token looked up by label and serial wherever it is
+  /// now, login. Nobody may be inside a call. A PIN that was refused is not tried again, and
+  /// another token than the first is not taken for it.
   Result<void> restart();
 
   bool pin_refused() const;
+  /// Whether what the last restart() failed at may pass by itself: a token that is away, but not
+  /// one that is described wrongly.
+  bool may_pass() const { return may_pass_; }
 
  private:
   TokenLink(const Profile& profile, Secret pin) : profile_(profile), pin_(std::move(pin)) {}
-  Result<pkcs11::TokenInfo> find() const;
+  Result<pkcs11::TokenInfo> find();
   Result<void> log_in();
 
   const Profile profile_;
@@ -84,6 +90,7 @@ class TokenLink {
   std::unique_ptr<pkcs11::SessionPool> pool_;
   std::shared_ptr<SessionObjects> objects_;
   std::atomic<bool> pin_refused_{false};
+  std::atomic<bool> may_pass_{true};
 };
 
 }  // namespace keyhold::token

@@ -90,6 +90,22 @@ class FaultTest : public TokenTest {
     }
     return false;
   }
+  template <typename Condition>
+  bool eventually(const Condition& holds) {
+    const auto deadline = steady_clock::now() + std::chrono::seconds(20);
+    while (steady_clock::now() < deadline) {
+      if (holds()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return false;
+  }
+  /// Another token of the same label in the same folder, made by another process.
+  void make_second_token() {
+    const std::string command =
+        "SOFTHSM2_CONF=" + (folder_.path() / "softhsm2.conf").string() +
+        " softhsm2-util --init-token --free --label keyhold --so-pin 5678 --pin 1234 >/dev/null";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+  }
   void expect_whole() {
     EXPECT_TRUE(healthy_within(std::chrono::seconds(20)));
     const auto opened = decrypt(ciphertext_);
@@ -399,16 +415,245 @@ TEST_F(FaultTest, ATokenThatSeemsWellAndGoesOnFailingIsInitialisedAgainOnce) {
   auto key = token_->encryption_key(material_);
   ASSERT_TRUE(key) << why(key);
   key_ = *key;
-  files_.set_script("C_EncryptInit * CKR_GENERAL_ERROR\n");
-  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKmsInternal);
-  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKmsInternal);
-  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKeyUnavailable);
+  clock_.advance(std::chrono::hours(25));
+  files_.set_script("C_DeriveKey * CKR_GENERAL_ERROR\n");
+  const auto derive = [&] { return token_->encryption_key(material_); };
+  EXPECT_EQ(derive().error().code(), ErrorCode::kKmsInternal);
+  EXPECT_EQ(derive().error().code(), ErrorCode::kKmsInternal);
+  EXPECT_EQ(derive().error().code(), ErrorCode::kKeyUnavailable);
   EXPECT_TRUE(healthy_within(std::chrono::seconds(20)));
-  for (int i = 0; i < 10; ++i) EXPECT_FALSE(encrypt());
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(derive());
   EXPECT_TRUE(token_->check());
   EXPECT_EQ(token_->usage().recoveries, 1U);
   files_.set_script("");
+  EXPECT_TRUE(derive());
+}
+
+TEST_F(FaultTest, ATokenThatCameBackAndEncryptsNothingIsNotBack) {
+  files_.set_script(
+      "C_DecryptInit 1 CKR_DEVICE_ERROR\nC_DecryptInit * pass\nC_EncryptInit * "
+      "CKR_GENERAL_ERROR\n");
+  EXPECT_EQ(decrypt(ciphertext_).error().code(), ErrorCode::kKeyUnavailable);
+  ASSERT_TRUE(eventually([&] { return token_->health().failed_trials >= 2; }));
+  EXPECT_NE(token_->health().breaker, BreakerState::kClosed);
+  files_.set_script("");
+  expect_whole();
+}
+
+// ------------------------------------------------------------------------------ the token's health
+
+TEST_F(FaultTest, AWellTokenIsReadyAndHasHadNoTrouble) {
+  const TokenHealth health = token_->health();
+  EXPECT_EQ(health.readiness, Readiness::kReady);
+  EXPECT_EQ(health.breaker, BreakerState::kClosed);
+  EXPECT_EQ(health.last_trouble, Trouble::kNone);
+  EXPECT_EQ(health.hung_calls, 0U);
+  EXPECT_EQ(health.times_opened, 0U);
+}
+
+TEST_F(FaultTest, HealthTellsOfALostTokenWhileItIsAwayAndAfterwards) {
+  files_.set_script("C_EncryptInit 1 CKR_DEVICE_REMOVED\nC_Initialize * CKR_DEVICE_ERROR\n");
+  EXPECT_FALSE(encrypt());
+  ASSERT_TRUE(eventually([&] { return token_->health().failed_trials >= 2; }));
+  const TokenHealth away = token_->health();
+  EXPECT_EQ(away.readiness, Readiness::kRecovering);
+  EXPECT_NE(away.breaker, BreakerState::kClosed);
+  EXPECT_EQ(away.last_trouble, Trouble::kGone);
+  EXPECT_EQ(away.times_opened, 1U);
+  EXPECT_NE(away.last_error.find("CKR_DEVICE_ERROR"), std::string::npos) << away.last_error;
+  files_.set_script("");
+  expect_whole();
+  const TokenHealth back = token_->health();
+  EXPECT_EQ(back.readiness, Readiness::kReady);
+  EXPECT_EQ(back.recoveries, 1U);
+  EXPECT_EQ(back.times_opened, 1U);
+}
+
+TEST_F(FaultTest, ARefusedPinIsGivenUpOnUntilAnOperatorActs) {
+  files_.set_script("C_EncryptInit 1 CKR_DEVICE_ERROR\nC_Login * CKR_PIN_LOCKED\n");
+  EXPECT_FALSE(encrypt());
+  ASSERT_TRUE(eventually([&] { return token_->health().readiness == Readiness::kGivenUp; }));
+  EXPECT_EQ(token_->health().last_trouble, Trouble::kPinRefused);
+}
+
+TEST_F(FaultTest, ACallersBadInputNeverOpensTheBreaker) {
+  files_.set_script("C_Decrypt * CKR_FUNCTION_FAILED\n");  // so nShield says that a tag is wrong
+  for (int i = 0; i < 2; ++i) EXPECT_FALSE(decrypt(ciphertext_));
+  files_.set_script("C_Decrypt * CKR_DATA_LEN_RANGE\n");
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(decrypt(ciphertext_));
+  files_.set_script("C_Decrypt * CKR_KEY_FUNCTION_NOT_PERMITTED\n");
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(decrypt(ciphertext_));
+  files_.set_script("");
+  for (int i = 0; i < 50; ++i) {
+    clock_.advance(std::chrono::seconds(2));  // so that each is judged
+    EXPECT_EQ(decrypt(damaged()).error().code(), ErrorCode::kInvalidCiphertext);
+  }
+  EXPECT_EQ(token_->health().times_opened, 0U);
   EXPECT_TRUE(encrypt());
+}
+
+TEST_F(FaultTest, ACallThatNeverComesBackMakesTheProcessAskForItsRestart) {
+  close();
+  auto overrides = kFast;
+  overrides.push_back("sessions.call_timeout=50ms");
+  overrides.push_back("recovery.restart_after_hang=100ms");
+  open(overrides);
+  auto key = token_->encryption_key(material_);
+  ASSERT_TRUE(key) << why(key);
+  key_ = *key;
+  files_.set_script("C_EncryptInit 1 delay:2000\n");
+  std::thread hanging([&] { static_cast<void>(encrypt()); });
+  EXPECT_TRUE(eventually([&] { return token_->health().readiness == Readiness::kStuck; }));
+  const TokenHealth stuck = token_->health();
+  EXPECT_EQ(stuck.hung_calls, 1U);
+  EXPECT_EQ(stuck.breaker, BreakerState::kOpen);
+  EXPECT_EQ(stuck.last_trouble, Trouble::kHungCall);
+  hanging.join();
+  // It came back after all.
+  files_.set_script("");
+  EXPECT_TRUE(eventually([&] { return token_->health().readiness == Readiness::kReady; }));
+  EXPECT_TRUE(encrypt());
+}
+
+TEST_F(FaultTest, AnAttemptToRecoverThatHangsMakesTheProcessAskForItsRestart) {
+  close();
+  auto overrides = kFast;
+  overrides.push_back("sessions.call_timeout=50ms");
+  overrides.push_back("recovery.restart_after_hang=100ms");
+  open(overrides);
+  files_.set_script("C_GenerateRandom 1 CKR_DEVICE_ERROR\nC_Initialize 1 delay:1500\n");
+  EXPECT_FALSE(token_->random(8));
+  EXPECT_TRUE(eventually([&] { return token_->health().readiness == Readiness::kStuck; }));
+  files_.set_script("");
+  EXPECT_TRUE(eventually([&] { return token_->health().readiness == Readiness::kReady; }));
+}
+
+TEST_F(FaultTest, ACodeOfReinitOnMeansALostTokenWhateverItMeansElsewhere) {
+  files_.set_script("C_EncryptInit 1 0x81000071\n");
+  EXPECT_EQ(encrypt().error().code(), ErrorCode::kKmsInternal);
+  EXPECT_EQ(token_->health().times_opened, 0U);
+  close();
+  auto overrides = kFast;
+  overrides.push_back("recovery.reinit_on=[\"0x81000071\"]");
+  open(overrides);
+  files_.set_script("C_GenerateRandom 1 0x81000071\n");
+  EXPECT_EQ(token_->random(8).error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_EQ(token_->health().times_opened, 1U);
+  files_.set_script("");
+  EXPECT_TRUE(healthy_within(std::chrono::seconds(20)));
+}
+
+// ---------------------------------------------------------------------- a token that is not there
+
+class AbsentTest : public FaultTest {
+ protected:
+  void SetUp() override {
+    FaultTest::SetUp();
+    close();
+  }
+  /// Opens token_ although it is away.
+  void open_later() {
+    auto opened =
+        Pkcs11Token::open(profile(kFast), Secret(kPin), clock_, random_, WhenAbsent::kWait);
+    ASSERT_TRUE(opened) << why(opened);
+    token_ = std::move(*opened);
+    EXPECT_EQ(token_->health().readiness, Readiness::kRecovering);
+    EXPECT_EQ(token_->health().last_trouble, Trouble::kAbsent);
+    EXPECT_EQ(token_->wait_until_available(std::chrono::milliseconds(0)), Available::kNo);
+    EXPECT_EQ(token_->check().error().code(), ErrorCode::kKeyUnavailable);
+    EXPECT_EQ(token_->generate_material(draw_name(), "a key").error().code(),
+              ErrorCode::kKeyUnavailable);
+    EXPECT_EQ(token_->list_objects().error().code(), ErrorCode::kKeyUnavailable);
+    EXPECT_EQ(token_->usage().session_objects_made, 0U);
+  }
+  void expect_that_it_comes() {
+    EXPECT_EQ(token_->wait_until_available(std::chrono::seconds(20)), Available::kYes);
+    EXPECT_FALSE(token_->admission().needed.empty());
+    EXPECT_NE(token_->identity().serial, "");
+    const auto key = token_->encryption_key(material_);
+    ASSERT_TRUE(key) << why(key);
+    EXPECT_TRUE(token_->encrypt(**key, iv_, as_bytes("aad"), as_bytes("more")));
+    EXPECT_TRUE(token_->check_material(material_));
+  }
+};
+
+TEST_F(AbsentTest, AModuleThatCannotReachItsTokenYetIsTriedUntilItCan) {
+  files_.set_script("C_Initialize * CKR_DEVICE_ERROR\n");
+  open_later();
+  EXPECT_EQ(token_->identity().serial, "");
+  files_.set_script("");
+  expect_that_it_comes();
+}
+
+TEST_F(AbsentTest, ATokenFolderThatIsNotMountedYetIsWaitedFor) {
+  const fs::path away = folder_.path() / "tokens.away";
+  fs::rename(tokens(), away);
+  open_later();
+  fs::rename(away, tokens());
+  expect_that_it_comes();
+}
+
+TEST_F(AbsentTest, EveryCallOfTheFirstStartMayFailAndTheTokenComesAllTheSame) {
+  for (const char* function : {"C_GetSlotList", "C_GetTokenInfo", "C_OpenSession", "C_Login"}) {
+    files_.set_script(std::string(function) + " * CKR_TOKEN_NOT_PRESENT\n");
+    open_later();
+    files_.set_script("");
+    expect_that_it_comes();
+    close();
+  }
+}
+
+TEST_F(AbsentTest, WithoutTheWillToWaitAnAbsentTokenIsAnError) {
+  files_.set_script("C_Initialize * CKR_DEVICE_ERROR\n");
+  const auto opened = Pkcs11Token::open(profile(kFast), Secret(kPin), clock_, random_);
+  EXPECT_EQ(opened.error().code(), ErrorCode::kKeyUnavailable);
+}
+
+TEST_F(AbsentTest, WhatAnOperatorMustMendIsNotWaitedFor) {
+  const auto refusal = [&](const std::vector<std::string>& overrides, const char* pin) {
+    return Pkcs11Token::open(profile(overrides), Secret(pin), clock_, random_, WhenAbsent::kWait)
+        .error();
+  };
+  files_.forget_calls();
+  EXPECT_EQ(refusal(kFast, "wrong-pin-1").code(), ErrorCode::kKeyUnavailable);
+  EXPECT_EQ(files_.calls("C_Login"), 1);
+  EXPECT_NE(refusal({"module.path=/nonexistent/module.so"}, kPin).detail().find("loading"),
+            std::string::npos);
+  files_.set_script("C_Initialize * CKR_ARGUMENTS_BAD\n");
+  EXPECT_NE(refusal(kFast, kPin).detail().find("CKR_ARGUMENTS_BAD"), std::string::npos);
+  files_.set_script("C_GenerateRandom * CKR_FUNCTION_NOT_SUPPORTED\n");
+  EXPECT_NE(refusal(kFast, kPin).detail().find("not admitted"), std::string::npos);
+}
+
+TEST_F(AbsentTest, AServiceThatNeverSawItsTokenEndsAtOnce) {
+  files_.set_script("C_Initialize * CKR_DEVICE_ERROR\n");
+  open_later();
+  close();
+  EXPECT_EQ(token_, nullptr);
+}
+
+TEST_F(FaultTest, ATokenIsFoundAgainWhereverItsSlotIsNow) {
+  const auto serial = token_->identity().serial;
+  // A second token takes the place of the first in the list, and the empty slot moves.
+  files_.set_script("");
+  make_second_token();
+  files_.set_script("C_EncryptInit 1 CKR_SLOT_ID_INVALID\n");
+  EXPECT_FALSE(encrypt());
+  files_.set_script("");
+  expect_whole();
+  EXPECT_EQ(token_->identity().serial, serial);
+}
+
+TEST_F(FaultTest, AnotherTokenUnderTheSameLabelIsNotTakenForTheLostOne) {
+  const fs::path ours = token_folder();
+  const fs::path away = folder_.path() / "our-token";
+  make_second_token();
+  fs::rename(ours, away);
+  EXPECT_FALSE(token_->check());
+  ASSERT_TRUE(eventually([&] { return token_->health().failed_trials >= 2; }));
+  EXPECT_NE(token_->health().last_error.find("finding the token"), std::string::npos);
+  fs::rename(away, ours);
+  expect_whole();
 }
 
 TEST_F(FaultTest, ATokenThatLetsAKeyBeWrappedOrCopiedSofterIsNotAdmitted) {
