@@ -30,6 +30,7 @@ struct Call {
   std::span<std::uint8_t> body;  ///< parsed in place, and so changed
   const Requester& requester;
   std::string_view request_id;
+  std::string_view event_id = {};  ///< that the call will have in the audit trail
 };
 
 /// Something a call was about.

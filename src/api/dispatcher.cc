@@ -7,6 +7,7 @@
 #include "api/error_body.h"
 #include "api/members.h"
 #include "base/log.h"
+#include "kms/arn.h"
 
 namespace keyhold::api {
 namespace {
@@ -42,14 +43,24 @@ Result<void> check_algorithm(const KeyUse& use, const kms::Key& key, const Reque
                                                 std::string(to_string(key.record().spec)) + ".");
 }
 
-std::string additional_event_data(
-    const std::vector<std::pair<std::string, std::string>>& materials) {
-  if (materials.empty()) return "null";
-  json::Writer writer;
-  writer.begin_object();
-  for (const auto& [member, id] : materials) writer.key(member).string(id);
-  writer.end_object();
-  return std::string(writer.text());
+/// What a call changed is told to CloudTrail even where its caller is not answered it.
+void add_key_id(const Operation& operation, CallRecord& record) {
+  if (operation.keys.size() == 0 || record.resources.empty() ||
+      record.response_elements.find("\"keyId\":") != std::string::npos) {
+    return;
+  }
+  const auto key = std::find_if(record.resources.rbegin(), record.resources.rend(),
+                                [](const Resource& one) { return one.type == "AWS::KMS::Key"; });
+  if (key == record.resources.rend()) return;
+  json::Writer arn;
+  arn.string(key->arn);
+  std::string& elements = record.response_elements;
+  if (elements == "null") {
+    elements = "{";
+  } else {
+    elements.back() = ',';
+  }
+  elements.append("\"keyId\":").append(arn.text()).append("}");
 }
 
 /// Calls `check` for each key that the request names, with its use; the first error ends it.
@@ -60,6 +71,12 @@ Result<void> for_each_key(const Operation& operation, const Context& context, Ch
     if (key != nullptr) TRY(check(operation.keys[i], *key));
   }
   return {};
+}
+
+/// What a refusal says the caller may not do.
+std::string_view action_of(const Operation& operation, const KeyUse& use) {
+  if (!use.action.empty()) return use.action;
+  return operation.account_action.empty() ? "kms:RetireGrant" : operation.account_action;
 }
 
 void log_fault(const Call& call, std::string_view operation, const Error& error) {
@@ -132,9 +149,11 @@ Result<Secret> Dispatcher::serve(const Call& call, const Operation& operation, C
   record.request_parameters = request->audit_form();
 
   // Resolve the keys, authorize, and tell whether a ciphertext is from the key that was named.
-  Context context(service_, call.requester, record);
+  Context context(service_, call.requester, operation, *request, record);
   TRY(resolve(operation, *request, call, context));
-  TRY(authorize(operation, *request, call, context));
+  const auto authorized = authorize(operation, *request, context);
+  record.additional_event_data = context.additional_event_data();
+  TRY(authorized);
   if (context.ciphertext_ && context.ciphertext().key_id != context.key().id()) {
     return Error(ErrorCode::kIncorrectKey,
                  "The key ID in the request does not identify a CMK that can perform this "
@@ -154,25 +173,19 @@ Result<Secret> Dispatcher::serve(const Call& call, const Operation& operation, C
   }));
 
   // Dry run, or the work.
-  const Error dry_run(ErrorCode::kDryRunOperation,
-                      "The request would have succeeded, but the DryRun option is set.");
   const bool is_dry_run = operation.dry_run != DryRun::kNone && request->flag("DryRun");
   if (is_dry_run && (operation.dry_run == DryRun::kBeforeHandler || ignores_ciphertext(*request))) {
-    return dry_run;
+    return dry_run_verdict();
   }
-  TRY_ASSIGN(Rendered rendered, operation.handler.run(context, *request));
-  if (is_dry_run) return dry_run;
+  auto ran = operation.handler.run(context, *request);
+  record.additional_event_data = context.additional_event_data();
+  TRY_ASSIGN(Rendered rendered, std::move(ran));
+  if (is_dry_run) return dry_run_verdict();
 
-  record.additional_event_data = additional_event_data(context.materials_);
+  note_usage(operation, call, context);
   if (operation.effect == Effect::kWrite) {
     record.response_elements = std::move(rendered.response_elements);
-    if (record.response_elements == "null" && operation.keys.size() != 0) {
-      // Operations that answer nothing still tell CloudTrail which key they changed.
-      json::Writer writer;
-      writer.begin_object().key("keyId").string(context.key(operation.keys.size() - 1).arn());
-      writer.end_object();
-      record.response_elements = writer.text();
-    }
+    add_key_id(operation, record);
   }
   return std::move(rendered.body);
 }
@@ -193,9 +206,11 @@ Result<void> Dispatcher::resolve(const Operation& operation, const Request& requ
     }
     if (identifier != nullptr) {
       auto found = service_.find_key(context.scope(), *identifier, use.lookup);
-      if (!found && found.error().code() == ErrorCode::kAccessDenied) {
-        const std::string_view action = use.action.empty() ? operation.account_action : use.action;
-        return kms::foreign_resource_access_denied(call.requester.principal_arn, action);
+      const bool foreign = found ? (*found)->record().account != context.scope().account
+                                 : found.error().code() == ErrorCode::kAccessDenied;
+      if (foreign && (!found || !works_across_accounts(use))) {
+        return kms::foreign_resource_access_denied(call.requester.principal_arn,
+                                                   action_of(operation, use));
       }
       if (!found) return found.error();
       context.keys_.at(i) = std::move(*found);
@@ -206,29 +221,37 @@ Result<void> Dispatcher::resolve(const Operation& operation, const Request& requ
 }
 
 Result<void> Dispatcher::authorize(const Operation& operation, const Request& request,
-                                   const Call& call, const Context& context) const {
-  const auto grant_tokens = request.list("GrantTokens");
+                                   Context& context) const {
+  TRY(service_.check_grant_tokens(request.list("GrantTokens")));
   if (!operation.account_action.empty()) {
-    TRY(authorizer_.authorize({.principal_arn = call.requester.principal_arn,
-                               .account = call.requester.account,
-                               .action = operation.account_action,
-                               .grant_tokens = grant_tokens}));
+    const std::string* alias = request.text("AliasName");
+    const kms::Scope& scope = context.scope();
+    TRY(context.check_account_access(
+        operation.account_action,
+        alias == nullptr ? "*" : kms::alias_arn(scope.region, scope.account, *alias)));
   }
-  return for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
-    if (use.action.empty()) return Result<void>();
-    auto verdict = authorizer_.authorize({.principal_arn = call.requester.principal_arn,
-                                          .account = call.requester.account,
-                                          .action = use.action,
-                                          .grant_operation = use.grant_operation,
-                                          .key = &key,
-                                          .grant_tokens = grant_tokens});
+  for (std::size_t i = 0; i < operation.keys.size(); ++i) {
+    const KeyUse& use = operation.keys[i];
+    if (use.action.empty() || context.find_key(i) == nullptr) continue;
+    auto verdict = context.check_key_access(i);
     // Who named no key is not told which one the ciphertext is of.
     const bool named = request.text(use.member) != nullptr;
     if (!verdict && !named && verdict.error().code() == ErrorCode::kAccessDenied) {
-      return Result<void>(kms::ciphertext_access_denied());
+      return kms::ciphertext_access_denied();
     }
-    return verdict;
-  });
+    TRY(verdict);
+  }
+  return {};
+}
+
+void Dispatcher::note_usage(const Operation& operation, const Call& call,
+                            const Context& context) const {
+  if (std::ranges::count(kTrackedOperationWords, operation.name) == 0) return;
+  for (std::size_t i = 0; i < operation.keys.size(); ++i) {
+    if (const kms::Key* key = context.find_key(i)) {
+      service_.note_usage(*key, operation.name, call.event_id, call.request_id);
+    }
+  }
 }
 
 }  // namespace keyhold::api

@@ -5,7 +5,6 @@
 
 #include "api/call.h"
 #include "api/operation.h"
-#include "kms/authorizer.h"
 #include "kms/service.h"
 
 namespace keyhold::api {
@@ -25,11 +24,11 @@ class Dispatcher {
   Result<Secret> serve(const Call& call, const Operation& operation, CallRecord& record);
   Result<void> resolve(const Operation& operation, const Request& request, const Call& call,
                        Context& context) const;
-  Result<void> authorize(const Operation& operation, const Request& request, const Call& call,
-                         const Context& context) const;
+  Result<void> authorize(const Operation& operation, const Request& request,
+                         Context& context) const;
+  void note_usage(const Operation& operation, const Call& call, const Context& context) const;
 
   kms::Service& service_;
-  kms::Authorizer authorizer_;
 };
 
 }  // namespace keyhold::api

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "api/operation.h"
+#include "api/tags.h"
 
 namespace keyhold::api {
 namespace handler_detail {
@@ -24,6 +25,16 @@ struct Signature<Result<Out> (*)(Context&, const In&)> {
   using Response = Out;
 };
 
+/// What remains of a name, `Constraints.SourceArn`, inside the structure of that name; empty if it
+/// names nothing in it.
+inline std::string_view inside(std::string_view name, std::string_view structure) {
+  if (!name.starts_with(structure) || name.size() <= structure.size() ||
+      name[structure.size()] != '.') {
+    return {};
+  }
+  return name.substr(structure.size() + 1);
+}
+
 /// The value of type Wanted (or optional of it) in the member of that name.
 template <typename Wanted, typename T>
 const Wanted* find_member(const T& from, std::string_view name) {
@@ -33,6 +44,16 @@ const Wanted* find_member(const T& from, std::string_view name) {
         const auto look = [&](const auto& one) {
           const auto& value = from.*one.pointer;
           using Value = std::remove_cvref_t<decltype(value)>;
+          if constexpr (shape_detail::Structure<shape_detail::Bare<Value>>) {
+            const std::string_view rest = inside(name, one.name);
+            if (rest.empty()) return;
+            if constexpr (shape_detail::kIsOptional<Value>) {
+              if (value) found = find_member<Wanted>(*value, rest);
+            } else {
+              found = find_member<Wanted>(value, rest);
+            }
+            return;
+          }
           if (one.name != name) return;
           if constexpr (std::is_same_v<Value, Wanted>) found = &value;
           if constexpr (std::is_same_v<Value, std::optional<Wanted>>) {
@@ -58,9 +79,18 @@ class TypedRequest final : public Request {
   const Bytes* blob(std::string_view member) const override {
     return find_member<Bytes>(value_, member);
   }
-  bool flag(std::string_view member) const override {
-    const bool* found = find_member<bool>(value_, member);
-    return found != nullptr && *found;
+  std::optional<std::int64_t> number(std::string_view member) const override {
+    return copy(find_member<std::int64_t>(value_, member));
+  }
+  std::optional<bool> boolean(std::string_view member) const override {
+    return copy(find_member<bool>(value_, member));
+  }
+  const kms::EncryptionContext* context(std::string_view member) const override {
+    return find_member<kms::EncryptionContext>(value_, member);
+  }
+  std::vector<kms::Tag> tags(std::string_view member) const override {
+    const auto* found = find_member<std::vector<Tag>>(value_, member);
+    return found == nullptr ? std::vector<kms::Tag>() : from_wire(*found);
   }
   std::span<const std::string> list(std::string_view member) const override {
     const auto* found = find_member<std::vector<std::string>>(value_, member);
@@ -69,6 +99,12 @@ class TypedRequest final : public Request {
   std::string audit_form() const override { return api::audit_form(value_); }
 
  private:
+  template <typename Value>
+  static std::optional<Value> copy(const Value* found) {
+    if (found == nullptr) return std::nullopt;
+    return *found;
+  }
+
   T value_;
 };
 

@@ -39,6 +39,13 @@ inline constexpr auto kKeyMaterialStateWords = std::to_array<std::string_view>(
 inline constexpr auto kRotationTypeWords =
     std::to_array<std::string_view>({"AUTOMATIC", "ON_DEMAND"});
 
+/// Whose successes GetKeyLastUsage tells of.
+inline constexpr auto kTrackedOperationWords = std::to_array<std::string_view>(
+    {"Decrypt", "DeriveSharedSecret", "Encrypt", "GenerateDataKey", "GenerateDataKeyPair",
+     "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext", "GenerateMac",
+     "ReEncrypt", "Sign", "Verify", "VerifyMac"});
+inline constexpr Rule kTrackedOperation{.words = kTrackedOperationWords};
+
 /// The one algorithm of symmetric encryption keys.
 inline constexpr std::string_view kSymmetricDefault = "SYMMETRIC_DEFAULT";
 
@@ -76,6 +83,8 @@ inline constexpr Rule kDryRunModifiers{.element = &kDryRunModifier};
 // Grant tokens are not sensitive in the model, but an error's text reaches the audit trail, where a
 // grant token must not be.
 inline constexpr Rule kGrantToken{.min = 1, .max = 8192, .privacy = Privacy::kSensitive};
+/// The one that CreateGrant gives out.
+inline constexpr Rule kIssuedGrantToken = kGrantToken;
 inline constexpr Rule kGrantTokens{
     .min = 0, .max = 10, .privacy = Privacy::kSensitive, .element = &kGrantToken};
 

@@ -14,7 +14,6 @@ constexpr auto kOperations = std::to_array<const Operation*>({
 constexpr auto kMissing = std::to_array<MissingOperation>({
     {"ConnectCustomKeyStore", Effect::kWrite},
     {"CreateCustomKeyStore", Effect::kWrite},
-    {"CreateGrant", Effect::kWrite},
     {"DeleteCustomKeyStore", Effect::kWrite},
     {"DeleteImportedKeyMaterial", Effect::kWrite},
     {"DeriveSharedSecret", Effect::kRead},
@@ -22,18 +21,10 @@ constexpr auto kMissing = std::to_array<MissingOperation>({
     {"GenerateDataKeyPair", Effect::kRead},
     {"GenerateDataKeyPairWithoutPlaintext", Effect::kRead},
     {"GenerateMac", Effect::kRead},
-    {"GetKeyLastUsage", Effect::kRead},
-    {"GetKeyPolicy", Effect::kRead},
     {"GetParametersForImport", Effect::kRead},
     {"GetPublicKey", Effect::kRead},
     {"ImportKeyMaterial", Effect::kWrite},
-    {"ListGrants", Effect::kRead},
-    {"ListKeyPolicies", Effect::kRead},
-    {"ListRetirableGrants", Effect::kRead},
-    {"PutKeyPolicy", Effect::kWrite},
     {"ReplicateKey", Effect::kWrite},
-    {"RetireGrant", Effect::kWrite},
-    {"RevokeGrant", Effect::kWrite},
     {"Sign", Effect::kRead},
     {"UpdateCustomKeyStore", Effect::kWrite},
     {"UpdatePrimaryRegion", Effect::kWrite},
@@ -42,6 +33,11 @@ constexpr auto kMissing = std::to_array<MissingOperation>({
 });
 
 }  // namespace
+
+Error dry_run_verdict() {
+  return Error(ErrorCode::kDryRunOperation,
+               "The request would have succeeded, but the DryRun option is set.");
+}
 
 std::span<const Operation* const> operations() { return kOperations; }
 

@@ -17,19 +17,17 @@
 #include "api/context.h"
 #include "api/shape.h"
 #include "base/error.h"
+#include "kms/authorizer.h"
+#include "kms/call_parameters.h"
 #include "kms/key_state.h"
 
 namespace keyhold::api {
 
 /// A request of some operation, read, validated and completed; what the pipeline needs of it, by
 /// the name of the member. A member that is absent, or not of the kind asked for, is nothing.
-class Request {
+class Request : public kms::CallParameters {
  public:
-  virtual ~Request() = default;
-  virtual const std::string* text(std::string_view member) const = 0;
   virtual const Bytes* blob(std::string_view member) const = 0;
-  virtual bool flag(std::string_view member) const = 0;
-  virtual std::span<const std::string> list(std::string_view member) const = 0;
   virtual std::string audit_form() const = 0;
 };
 
@@ -63,16 +61,27 @@ struct KeyUse {
   Naming naming = Naming::kMember;
   std::string_view action = {};           ///< asked of policies; empty: nothing is asked
   std::string_view grant_operation = {};  ///< the word by which a grant allows it; empty: none does
+  /// Of operations that grants do not know; whatever a grant can allow works across accounts.
+  kms::CrossAccount cross_account = kms::CrossAccount::kNo;
   std::optional<KeyUsage> usage = {};
   kms::StateRule state = kms::StateRule::kAnyState;
   std::string_view algorithm_member = {};  ///< of the request: the encryption algorithm it wants
 };
 
+/// Whether the operation works on such a key of another account.
+constexpr bool works_across_accounts(const KeyUse& use) {
+  return !use.grant_operation.empty() || use.cross_account == kms::CrossAccount::kYes;
+}
+
 enum class DryRun : std::uint8_t {
   kNone,
   kBeforeHandler,  ///< all checks are made, the work is not
   kAfterHandler,   ///< the work tells whether the call would succeed, and its result is dropped
+  kByHandler,      ///< the handler makes further checks and then answers dry_run_verdict()
 };
+
+/// The answer to a dry run of a call that would succeed.
+Error dry_run_verdict();
 
 /// Whether a call may run on the thread that read it: light ones touch no store and wait for
 /// nothing but, briefly, a token.

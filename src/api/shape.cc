@@ -26,8 +26,50 @@ bool is_alias_character(char c) {
 bool is_xks_character(char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '.'; }
 bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
+bool is_word_character(char c) { return is_alphanumeric(c) || c == '_'; }
+bool is_principal_character(char c) {
+  return is_word_character(c) || std::string_view("+=,.@:/-").find(c) != std::string_view::npos;
+}
+bool is_label_character(char c) { return is_alphanumeric(c) || c == '-'; }
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
 bool some(std::string_view text, bool (*is_allowed)(char)) {
   return !text.empty() && std::ranges::all_of(text, is_allowed);
+}
+
+/// The text's parts between the separators, at most `most` of them: the last has the rest.
+std::vector<std::string_view> split(std::string_view text, char separator, std::size_t most) {
+  std::vector<std::string_view> parts;
+  while (parts.size() + 1 < most) {
+    const auto at = text.find(separator);
+    if (at == std::string_view::npos) break;
+    parts.push_back(text.substr(0, at));
+    text.remove_prefix(at + 1);
+  }
+  parts.push_back(text);
+  return parts;
+}
+
+bool is_service_principal(std::string_view text) {
+  const auto labels = split(text, '.', text.size() + 1);
+  return labels.size() >= 3 && std::ranges::all_of(labels, [](std::string_view label) {
+           return some(label, is_label_character);
+         });
+}
+
+bool is_source_arn(std::string_view text) {
+  constexpr std::string_view kPartition = "aws";
+  const auto parts = split(text, ':', 6);
+  if (parts.size() != 6) return false;
+  const auto all = [](std::string_view part) {
+    return part.empty() || some(part, is_name_character);
+  };
+  return parts[0] == "arn" && parts[1].starts_with(kPartition) && all(parts[1]) &&
+         some(parts[2], is_name_character) && all(parts[3]) && parts[4].size() == 12 &&
+         std::ranges::all_of(parts[4], [](char c) { return c >= '0' && c <= '9'; }) &&
+         !parts[5].empty();
 }
 
 /// Whether each character of UTF-8 text is U+0020 to U+00FF, or one that `control` allows.
@@ -208,6 +250,14 @@ std::string_view expression(Pattern pattern) {
       return "^[a-zA-Z0-9-_.]+$";
     case Pattern::kMaterialId:
       return "^[a-f0-9]+$";
+    case Pattern::kPolicyName:
+      return "[\\w]+";
+    case Pattern::kPrincipalId:
+      return "^[\\w+=,.@:/-]+$";
+    case Pattern::kServicePrincipal:
+      return "^([A-Za-z0-9\\-]+)\\.([A-Za-z0-9\\-]+)(\\.[A-Za-z0-9\\-]+)+$";
+    case Pattern::kSourceArn:
+      return "^arn:aws[a-z0-9-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:.+$";
   }
   std::abort();
 }
@@ -229,6 +279,14 @@ bool matches(Pattern pattern, std::string_view text) {
       return some(text, is_xks_character);
     case Pattern::kMaterialId:
       return some(text, is_lower_hex);
+    case Pattern::kPolicyName:
+      return some(text, is_word_character);
+    case Pattern::kPrincipalId:
+      return some(text, is_principal_character);
+    case Pattern::kServicePrincipal:
+      return is_service_principal(text);
+    case Pattern::kSourceArn:
+      return is_source_arn(text);
   }
   std::abort();
 }

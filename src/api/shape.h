@@ -59,6 +59,10 @@ enum class Pattern : std::uint8_t {
   kPolicy,
   kXksKeyId,
   kMaterialId,
+  kPolicyName,
+  kPrincipalId,
+  kServicePrincipal,
+  kSourceArn,
 };
 /// As AWS prints it.
 std::string_view expression(Pattern pattern);

@@ -23,8 +23,8 @@ struct Tag {
   }
 };
 
-inline std::vector<store::Tag> from_wire(const std::vector<Tag>& tags) {
-  std::vector<store::Tag> out;
+inline std::vector<kms::Tag> from_wire(const std::vector<Tag>& tags) {
+  std::vector<kms::Tag> out;
   out.reserve(tags.size());
   for (const Tag& tag : tags) out.push_back({tag.tag_key, tag.tag_value});
   return out;

@@ -42,6 +42,11 @@ Result<std::unique_ptr<EventRecorder>> EventRecorder::open(const std::filesystem
   return std::unique_ptr<EventRecorder>(new EventRecorder(clock, std::move(trail), std::move(bus)));
 }
 
+std::string EventRecorder::draw_event_id() {
+  SystemRandom random;
+  return draw_uuid(random);
+}
+
 Result<void> EventRecorder::record_call(const RecordedCall& call) {
   const api::CallRecord& record = call.record;
   if (record.operation.empty()) return {};  // not an operation of KMS: CloudTrail has none of it
@@ -65,7 +70,7 @@ Result<void> EventRecorder::record_call(const RecordedCall& call) {
     event.additional_event_data = record.additional_event_data;
   }
   event.request_id = call.request_id;
-  event.event_id = draw_uuid(random_);
+  event.event_id = call.event_id;
   event.kind =
       record.effect == api::Effect::kWrite ? audit::CallKind::kWrite : audit::CallKind::kReadOnly;
   for (const auto& resource : record.resources) {

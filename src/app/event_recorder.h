@@ -25,6 +25,7 @@ struct RecordedCall {
   std::string_view user_agent;
   std::string_view peer_address;
   std::string_view request_id;
+  std::string_view event_id;
   std::string_view host;
   const http::TlsFacts& tls;
 };
@@ -35,6 +36,9 @@ class EventRecorder final : public kms::EventSink {
   /// `clock` gives the events their time.
   static Result<std::unique_ptr<EventRecorder>> open(const std::filesystem::path& folder,
                                                      const Clock& clock);
+
+  /// The id that a call's event will have.
+  static std::string draw_event_id();
 
   /// Changes are on disk when this returns; uses of keys follow within the writer's bound.
   Result<void> record_call(const RecordedCall& call);

@@ -61,12 +61,13 @@ http::Response Gateway::handle(http::Request& request) {
                                  &actor,
                                  {now, request.peer_address, transport_of(request),
                                   header(request, "user-agent"), caller->region, actor.issued_at}};
+  const std::string event_id = EventRecorder::draw_event_id();
   api::Answer answer =
-      dispatcher_.handle(api::Call{target, request.body, requester, request.request_id});
+      dispatcher_.handle(api::Call{target, request.body, requester, request.request_id, event_id});
 
   const auto recorded = recorder_.record_call(
       {*caller, requester, answer.record, header(request, "user-agent"), request.peer_address,
-       request.request_id, header(request, "host"), request.tls});
+       request.request_id, event_id, header(request, "host"), request.tls});
   if (!recorded) {
     // What cannot be put on record does not leave the service as if it were.
     return error_response(recorded.error());

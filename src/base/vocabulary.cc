@@ -27,6 +27,25 @@ constexpr Spellings<KeyState, 3> spellings<KeyState>{
      {KeyState::kDisabled, "Disabled"},
      {KeyState::kPendingDeletion, "PendingDeletion"}}};
 template <>
+constexpr Spellings<GrantOperation, 17> spellings<GrantOperation>{
+    {{GrantOperation::kDecrypt, "Decrypt"},
+     {GrantOperation::kEncrypt, "Encrypt"},
+     {GrantOperation::kGenerateDataKey, "GenerateDataKey"},
+     {GrantOperation::kGenerateDataKeyWithoutPlaintext, "GenerateDataKeyWithoutPlaintext"},
+     {GrantOperation::kReEncryptFrom, "ReEncryptFrom"},
+     {GrantOperation::kReEncryptTo, "ReEncryptTo"},
+     {GrantOperation::kSign, "Sign"},
+     {GrantOperation::kVerify, "Verify"},
+     {GrantOperation::kGetPublicKey, "GetPublicKey"},
+     {GrantOperation::kCreateGrant, "CreateGrant"},
+     {GrantOperation::kRetireGrant, "RetireGrant"},
+     {GrantOperation::kDescribeKey, "DescribeKey"},
+     {GrantOperation::kGenerateDataKeyPair, "GenerateDataKeyPair"},
+     {GrantOperation::kGenerateDataKeyPairWithoutPlaintext, "GenerateDataKeyPairWithoutPlaintext"},
+     {GrantOperation::kGenerateMac, "GenerateMac"},
+     {GrantOperation::kVerifyMac, "VerifyMac"},
+     {GrantOperation::kDeriveSharedSecret, "DeriveSharedSecret"}}};
+template <>
 constexpr Spellings<RotationType, 2> spellings<RotationType>{
     {{RotationType::kAutomatic, "AUTOMATIC"}, {RotationType::kOnDemand, "ON_DEMAND"}}};
 template <>
@@ -49,6 +68,7 @@ std::string_view to_string(KeySpec value) { return spelling(value); }
 std::string_view to_string(KeyUsage value) { return spelling(value); }
 std::string_view to_string(KeyOrigin value) { return spelling(value); }
 std::string_view to_string(KeyState value) { return spelling(value); }
+std::string_view to_string(GrantOperation value) { return spelling(value); }
 std::string_view to_string(RotationType value) { return spelling(value); }
 std::string_view to_string(Custody value) { return spelling(value); }
 std::string_view to_string(Construction value) { return spelling(value); }
@@ -65,6 +85,7 @@ template std::optional<KeySpec> parse_word(std::string_view);
 template std::optional<KeyUsage> parse_word(std::string_view);
 template std::optional<KeyOrigin> parse_word(std::string_view);
 template std::optional<KeyState> parse_word(std::string_view);
+template std::optional<GrantOperation> parse_word(std::string_view);
 template std::optional<RotationType> parse_word(std::string_view);
 template std::optional<Custody> parse_word(std::string_view);
 template std::optional<Construction> parse_word(std::string_view);

@@ -14,6 +14,27 @@ enum class KeyOrigin : std::uint8_t { kAwsKms };
 
 enum class KeyState : std::uint8_t { kEnabled, kDisabled, kPendingDeletion };
 
+/// What a grant can allow (CreateGrant, "Operations").
+enum class GrantOperation : std::uint8_t {
+  kDecrypt,
+  kEncrypt,
+  kGenerateDataKey,
+  kGenerateDataKeyWithoutPlaintext,
+  kReEncryptFrom,
+  kReEncryptTo,
+  kSign,
+  kVerify,
+  kGetPublicKey,
+  kCreateGrant,
+  kRetireGrant,
+  kDescribeKey,
+  kGenerateDataKeyPair,
+  kGenerateDataKeyPairWithoutPlaintext,
+  kGenerateMac,
+  kVerifyMac,
+  kDeriveSharedSecret,
+};
+
 enum class RotationType : std::uint8_t { kAutomatic, kOnDemand };
 
 /// How a key material is held; fixed when it is made.
@@ -33,6 +54,7 @@ std::string_view to_string(KeySpec value);
 std::string_view to_string(KeyUsage value);
 std::string_view to_string(KeyOrigin value);
 std::string_view to_string(KeyState value);
+std::string_view to_string(GrantOperation value);
 std::string_view to_string(RotationType value);
 std::string_view to_string(Custody value);
 std::string_view to_string(Construction value);

@@ -99,16 +99,21 @@ Result<Page<store::AliasRecord>> AliasDirectory::list(const Scope& scope, std::s
   return page;
 }
 
-std::size_t AliasDirectory::count(const Scope& scope, std::string_view key_id) const {
+std::vector<std::string> AliasDirectory::names_of(const Scope& scope,
+                                                  std::string_view key_id) const {
   const std::lock_guard lock(mutex_);
-  std::size_t found = 0;
+  std::vector<std::string> names;
   for (auto at = by_target_.lower_bound({scope.account, scope.region, std::string(key_id), ""});
        at != by_target_.end() && std::get<0>(*at) == scope.account &&
        std::get<1>(*at) == scope.region && std::get<2>(*at) == key_id;
        ++at) {
-    ++found;
+    names.push_back(std::get<3>(*at));
   }
-  return found;
+  return names;
+}
+
+std::size_t AliasDirectory::count(const Scope& scope, std::string_view key_id) const {
+  return names_of(scope, key_id).size();
 }
 
 }  // namespace keyhold::kms

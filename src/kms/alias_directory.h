@@ -13,7 +13,8 @@
 
 #include "base/snapshot.h"
 #include "kms/key_directory.h"
-#include "kms/service.h"
+#include "kms/page.h"
+#include "kms/scope.h"
 #include "store/store.h"
 
 namespace keyhold::kms {
@@ -31,6 +32,8 @@ class AliasDirectory {
   /// Aliases of the scope in the order of their names; only those of `key_id`, unless it is empty.
   Result<Page<store::AliasRecord>> list(const Scope& scope, std::string_view key_id,
                                         const PageRequest& page) const;
+  /// The names of the key's aliases, in order.
+  std::vector<std::string> names_of(const Scope& scope, std::string_view key_id) const;
   std::size_t count(const Scope& scope, std::string_view key_id) const;
 
  private:

@@ -23,9 +23,11 @@ Result<void> condemn_key(Domain& domain, const Key& key) {
   ++record.version;
   domain.keys.erase(key.id());
   domain.aliases.erase_target({record.account, record.region}, record.id);
+  domain.grants.erase_key(record.id);
+  domain.usages.forget(record.id);
   const std::lock_guard condemned(domain.condemned_mutex);
-  domain.condemned.push_back(std::make_shared<const Key>(std::move(record), newest->materials(),
-                                                         newest->running_rotation()));
+  domain.condemned.push_back(std::make_shared<const Key>(
+      std::move(record), newest->materials(), newest->running_rotation(), newest->policy()));
   return {};
 }
 

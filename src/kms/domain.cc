@@ -11,8 +11,9 @@ Result<KeyPtr> refresh(const Domain& domain, const Key& key) {
 Result<void> write_key(Domain& domain, const Key& newest, store::KeyRecord record) {
   TRY(domain.store.update_key(record));
   ++record.version;
+  KeyPolicyPtr policy = record.policy == newest.record().policy ? newest.policy() : nullptr;
   domain.keys.put(std::make_shared<const Key>(std::move(record), newest.materials(),
-                                              newest.running_rotation()));
+                                              newest.running_rotation(), std::move(policy)));
   return {};
 }
 

@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "kms/alias_directory.h"
+#include "kms/grant_directory.h"
 #include "kms/key_directory.h"
 #include "kms/service.h"
+#include "kms/usage_journal.h"
 
 namespace keyhold::kms {
 
@@ -22,6 +24,8 @@ struct Domain {
 
   KeyDirectory keys{};
   AliasDirectory aliases{};
+  GrantDirectory grants{};
+  UsageJournal usages{};
   KeyLocks locks{};
   std::mutex alias_changes{};  // alias writes happen one after another
 

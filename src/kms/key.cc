@@ -26,9 +26,10 @@ KeyMaterial::KeyMaterial(store::MaterialRecord row) : record(std::move(row)) {
 }
 
 Key::Key(store::KeyRecord record, std::vector<KeyMaterialPtr> materials,
-         std::optional<store::IntentRecord> rotation)
+         std::optional<store::IntentRecord> rotation, KeyPolicyPtr policy)
     : record_(std::move(record)),
       arn_(key_arn(record_.region, record_.account, record_.id)),
+      policy_(policy ? std::move(policy) : compile_policy(record_)),
       materials_(std::move(materials)),
       rotation_(std::move(rotation)) {
   by_id_.reserve(materials_.size());

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kms/key_policy.h"
 #include "store/store.h"
 #include "token/token.h"
 
@@ -24,12 +25,15 @@ using KeyMaterialPtr = std::shared_ptr<const KeyMaterial>;
 class Key {
  public:
   /// `materials` are ordered by sequence and not empty. `rotation` is the one that runs, if any.
+  /// `policy` is the record's, for whoever has it ready; null: it is made here.
   Key(store::KeyRecord record, std::vector<KeyMaterialPtr> materials,
-      std::optional<store::IntentRecord> rotation);
+      std::optional<store::IntentRecord> rotation, KeyPolicyPtr policy = nullptr);
 
   const store::KeyRecord& record() const { return record_; }
   const std::string& id() const { return record_.id; }
   const std::string& arn() const { return arn_; }
+  /// Never null.
+  const KeyPolicyPtr& policy() const { return policy_; }
 
   const std::vector<KeyMaterialPtr>& materials() const { return materials_; }
   const KeyMaterial& current_material() const { return *materials_.back(); }
@@ -42,6 +46,7 @@ class Key {
  private:
   store::KeyRecord record_;
   std::string arn_;
+  KeyPolicyPtr policy_;
   std::vector<KeyMaterialPtr> materials_;
   std::vector<const KeyMaterial*> by_id_;  // sorted by material_id
   std::optional<store::IntentRecord> rotation_;

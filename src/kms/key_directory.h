@@ -16,7 +16,8 @@
 
 #include "base/snapshot.h"
 #include "kms/key.h"
-#include "kms/service.h"
+#include "kms/page.h"
+#include "kms/scope.h"
 
 namespace keyhold::kms {
 

@@ -11,9 +11,19 @@ namespace keyhold::kms {
 namespace {
 
 constexpr auto kFirstRetry = std::chrono::seconds(2);
+// How far what the store knows of keys' uses may be behind.
+constexpr auto kUsageInterval = std::chrono::seconds(10);
 constexpr int kMaxDoublings = 7;  // 2 s, 4 s, … about 4 min
 
 }  // namespace
+
+void save_usages(Domain& domain) {
+  const auto saved = domain.usages.save(domain.store);
+  if (!saved) {
+    log::warning("last uses of keys could not be written and will be tried again: " +
+                 saved.error().message() + " " + saved.error().detail());
+  }
+}
 
 Lifecycle::Lifecycle(Domain& domain) : domain_(domain) {}
 
@@ -112,6 +122,10 @@ void Lifecycle::run_round(bool retry_all) {
   }
   finish_destructions(domain_);
   settle_stranded_births(domain_);
+  const auto now = std::chrono::steady_clock::now();
+  if (!retry_all && now < next_usage_save_) return;
+  next_usage_save_ = now + kUsageInterval;
+  save_usages(domain_);
 }
 
 }  // namespace keyhold::kms

@@ -11,6 +11,9 @@
 
 namespace keyhold::kms {
 
+/// Writes down the last uses of keys, as far as they are not written yet.
+void save_usages(Domain& domain);
+
 class Lifecycle {
  public:
   explicit Lifecycle(Domain& domain);
@@ -41,7 +44,8 @@ class Lifecycle {
   };
 
   Domain& domain_;
-  std::unordered_map<std::string, BackOff> back_offs_;  // the worker's own
+  std::unordered_map<std::string, BackOff> back_offs_;
+  std::chrono::steady_clock::time_point next_usage_save_{};  // the worker's own
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -104,7 +104,8 @@ Result<store::IntentRecord> begin_rotation(Domain& domain, const Key& key, store
   intent.key_id = key.id();
   intent.started_at = now;
   TRY(domain.store.begin_rotation(intent, newest->record().version));
-  domain.keys.put(std::make_shared<const Key>(newest->record(), newest->materials(), intent));
+  domain.keys.put(
+      std::make_shared<const Key>(newest->record(), newest->materials(), intent, newest->policy()));
   return intent;
 }
 
@@ -119,8 +120,8 @@ Result<token::GeneratedMaterial> generate_rotation(Domain& domain, const Key& ke
       return attempt.made;
     }
     if (const auto newest = domain.keys.find(key.id())) {
-      domain.keys.put(
-          std::make_shared<const Key>(newest->record(), newest->materials(), std::nullopt));
+      domain.keys.put(std::make_shared<const Key>(newest->record(), newest->materials(),
+                                                  std::nullopt, newest->policy()));
     }
   }
   return attempt.made;
@@ -154,8 +155,8 @@ Result<void> finish_rotation(Domain& domain, std::string_view key_id,
   ++record.version;
   auto materials = newest->materials();
   materials.push_back(std::make_shared<const KeyMaterial>(std::move(row)));
-  domain.keys.put(
-      std::make_shared<const Key>(std::move(record), std::move(materials), std::nullopt));
+  domain.keys.put(std::make_shared<const Key>(std::move(record), std::move(materials), std::nullopt,
+                                              newest->policy()));
   return {};
 }
 
@@ -228,7 +229,8 @@ Result<ResumedRotation> resume_rotation(Domain& domain, const Key& key) {
       TRY_ASSIGN(const auto current, refresh(domain, key));
       TRY(domain.store.replace_intent(intent.object_name, next_name));
       intent.object_name = next_name;
-      domain.keys.put(std::make_shared<const Key>(current->record(), current->materials(), intent));
+      domain.keys.put(std::make_shared<const Key>(current->record(), current->materials(), intent,
+                                                  current->policy()));
     }
     TRY_ASSIGN(material, domain.token.generate_material(intent.object_name, key.id()));
   }

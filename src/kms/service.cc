@@ -8,6 +8,7 @@
 #include "kms/deadline_jobs.h"
 #include "kms/destruction.h"
 #include "kms/domain.h"
+#include "kms/granting.h"
 #include "kms/key_state.h"
 #include "kms/lifecycle.h"
 #include "kms/material_making.h"
@@ -22,6 +23,9 @@ namespace {
 // Generation takes the token's one writer lock, so more threads than these would only wait there.
 constexpr std::size_t kMaterialThreads = 2;
 constexpr std::size_t kMaterialQueue = 256;
+
+// When this store began to note uses of keys, in milliseconds since the epoch.
+constexpr std::string_view kTrackingSetting = "usage-tracking-since";
 
 constexpr int kMinPendingWindowDays = 7;
 constexpr int kMaxPendingWindowDays = 30;
@@ -38,7 +42,12 @@ class DomainService final : public Service {
       : domain_{store, token, clock, random, events, std::move(options)},
         messages_(token, store, random),
         jobs_(kMaterialThreads, kMaterialQueue),
-        lifecycle_(domain_) {}
+        lifecycle_(domain_),
+        authorizer_(domain_.grants, domain_.aliases) {
+    if (const auto& service_key = domain_.options.service_key) {
+      grant_tokens_.emplace(token, *service_key, clock, random);
+    }
+  }
 
   ~DomainService() override { DomainService::stop(); }
 
@@ -48,6 +57,7 @@ class DomainService final : public Service {
     for (const auto& row : contents.materials) {
       materials[row.key_id].push_back(std::make_shared<const KeyMaterial>(row));
     }
+    std::unordered_map<std::string_view, KeyPolicyPtr> default_policies;  // by account
     std::unordered_map<std::string_view, store::IntentRecord> rotations;
     for (const auto& intent : contents.intents) rotations.emplace(intent.key_id, intent);
 
@@ -57,9 +67,16 @@ class DomainService final : public Service {
         return Error(ErrorCode::kKmsInternal, {}, "key " + row.id + " has no key material row");
       }
       const auto rotation = rotations.find(row.id);
+      KeyPolicyPtr policy;
+      if (row.policy.empty()) {
+        KeyPolicyPtr& shared = default_policies[row.account];
+        if (!shared) shared = compile_policy(row);
+        policy = shared;
+      }
       auto key = std::make_shared<const Key>(
           row, std::move(of_key),
-          rotation == rotations.end() ? std::nullopt : std::optional(rotation->second));
+          rotation == rotations.end() ? std::nullopt : std::optional(rotation->second),
+          std::move(policy));
       if (row.destroying) {
         domain_.condemned.push_back(std::move(key));
       } else {
@@ -69,6 +86,15 @@ class DomainService final : public Service {
     for (const auto& alias : contents.aliases) {
       if (domain_.keys.find(alias.target_key_id)) domain_.aliases.put(alias);
     }
+    std::vector<GrantPtr> grants;
+    for (const auto& grant : contents.grants) {
+      if (domain_.keys.find(grant.key_id)) {
+        grants.push_back(std::make_shared<const store::GrantRecord>(grant));
+      }
+    }
+    domain_.grants.load(grants);
+    domain_.usages.load(contents.usages);
+    TRY(begin_tracking());
     TRY(kms::reconcile(domain_, contents, ReconcileDepth::kPresence));
     lifecycle_.start();
     return {};
@@ -90,7 +116,7 @@ class DomainService final : public Service {
       if (arn->region != scope.region) {
         return Error(ErrorCode::kNotFound, "Invalid arn " + std::string(arn->region));
       }
-      if (arn->account != scope.account) return Error(ErrorCode::kAccessDenied);
+      if (arn->account != scope.account) return find_foreign_key(*arn);
     }
     if (in_arn && name.starts_with("key/")) {
       name.remove_prefix(4);
@@ -106,17 +132,14 @@ class DomainService final : public Service {
       return Error(ErrorCode::kNotFound, in_arn ? "Invalid keyId " + std::string(name)
                                                 : "Invalid keyId '" + std::string(name) + "'");
     }
-    if (auto key = find_key_by_id(scope, name)) return key;
+    if (auto key = domain_.keys.find(name); key && is_in(scope, *key)) return key;
     return Error(ErrorCode::kNotFound,
                  "Key '" + key_arn(scope.region, scope.account, name) + "' does not exist");
   }
 
   KeyPtr find_key_by_id(const Scope& scope, std::string_view key_id) override {
     auto key = domain_.keys.find(key_id);
-    if (!key || key->record().account != scope.account || key->record().region != scope.region) {
-      return nullptr;
-    }
-    return key;
+    return key && key->record().region == scope.region ? key : nullptr;
   }
 
   Result<KeyPtr> create_key(const Scope& scope, const NewKey& wanted) override {
@@ -128,6 +151,7 @@ class DomainService final : public Service {
     record.usage = wanted.usage;
     record.origin = wanted.origin;
     record.description = wanted.description;
+    record.policy = wanted.policy;
     TRY_ASSIGN(record.tags, merge_tags({}, wanted.tags));
     record.created_at = domain_.clock.now();
 
@@ -189,6 +213,84 @@ class DomainService final : public Service {
       record.state = KeyState::kDisabled;
       record.deletion_at.reset();
     });
+  }
+
+  Access decide(const AccessRequest& request) override { return authorizer_.decide(request); }
+
+  Access decide_retirement(const AccessRequest& request) override {
+    return authorizer_.decide_retirement(request);
+  }
+
+  Access decide_lockout(const AccessRequest& request, const iam::PolicyDocument& policy) override {
+    return authorizer_.decide_lockout(request, policy);
+  }
+
+  Result<void> put_policy(const Key& key, std::string_view text) override {
+    return change(key, StateRule::kAnyState,
+                  [&](store::KeyRecord& record) { record.policy = text; });
+  }
+
+  Result<CreatedGrant> create_grant(const Key& key, const NewGrant& wanted,
+                                    std::string_view issuing_account) override {
+    if (!grant_tokens_) {
+      return Error(ErrorCode::kKmsInternal, {}, "there is no service key to seal grant tokens");
+    }
+    return kms::create_grant(domain_, *grant_tokens_, key, wanted, issuing_account);
+  }
+
+  Result<GrantPtr> find_grant(const Key& key, std::string_view grant_id) override {
+    GrantPtr grant = domain_.grants.find(grant_id);
+    if (grant == nullptr || grant->key_id != key.id()) return grant_not_found(grant_id);
+    return grant;
+  }
+
+  Result<void> delete_grant(const store::GrantRecord& grant) override {
+    return kms::delete_grant(domain_, grant);
+  }
+
+  Result<Page<GrantPtr>> list_grants(const GrantFilter& filter, const PageRequest& page) override {
+    return domain_.grants.list(filter, page);
+  }
+
+  Result<Page<GrantPtr>> list_retirable_grants(std::string_view region,
+                                               std::string_view retiring_principal,
+                                               const PageRequest& page) override {
+    return domain_.grants.list_retirable(
+        retiring_principal,
+        [&](const store::GrantRecord& grant) {
+          const auto key = domain_.keys.find(grant.key_id);
+          return key && key->record().region == region;
+        },
+        page);
+  }
+
+  Result<GrantReference> read_grant_token(std::string_view token) override {
+    if (!grant_tokens_) return invalid_grant_token();
+    TRY_ASSIGN(const auto reference, grant_tokens_->read(token));
+    if (reference->expires_at <= domain_.clock.now()) return invalid_grant_token();
+    return *reference;
+  }
+
+  Result<void> check_grant_tokens(std::span<const std::string> tokens) override {
+    for (const std::string& token : tokens) {
+      if (!grant_tokens_) return invalid_grant_token();
+      TRY(grant_tokens_->read(token));
+    }
+    return {};
+  }
+
+  void note_usage(const Key& key, std::string_view operation, std::string_view event_id,
+                  std::string_view request_id) override {
+    domain_.usages.note({key.id(), std::string(operation), domain_.clock.now(),
+                         std::string(event_id), std::string(request_id)});
+  }
+
+  KeyUsageHistory usage_of(const Key& key) override {
+    KeyUsageHistory history{.last = domain_.usages.last(key.id()),
+                            .tracked_since = std::max(tracked_since_, key.record().created_at)};
+    const TimePoint since = history.last ? history.last->used_at : history.tracked_since;
+    history.days_unused = (domain_.clock.now() - since) / kDay;
+    return history;
   }
 
   Result<void> tag_key(const Key& key, std::span<const store::Tag> tags) override {
@@ -333,9 +435,42 @@ class DomainService final : public Service {
   void stop() override {
     jobs_.stop();
     lifecycle_.stop();
+    save_usages(domain_);
   }
 
  private:
+  static bool is_in(const Scope& scope, const Key& key) {
+    return key.record().account == scope.account && key.record().region == scope.region;
+  }
+
+  /// A key of another account, by its own ARN or that of an alias. What is not there cannot be told
+  /// from what may not be used.
+  Result<KeyPtr> find_foreign_key(const Arn& arn) {
+    const Scope scope{std::string(arn.account), std::string(arn.region)};
+    std::string key_id;
+    if (arn.resource.starts_with("alias/")) {
+      if (const auto alias = domain_.aliases.find(scope, arn.resource)) {
+        key_id = alias->target_key_id;
+      }
+    } else if (arn.resource.starts_with("key/")) {
+      key_id = arn.resource.substr(4);
+    }
+    auto key = domain_.keys.find(key_id);
+    if (key && is_in(scope, *key)) return key;
+    return Error(ErrorCode::kAccessDenied);
+  }
+
+  Result<void> begin_tracking() {
+    TRY_ASSIGN(const auto known, domain_.store.setting(kTrackingSetting));
+    if (known) {
+      tracked_since_ = TimePoint(milliseconds(std::strtoll(known->c_str(), nullptr, 10)));
+      return {};
+    }
+    tracked_since_ = domain_.clock.now();
+    return domain_.store.put_setting(kTrackingSetting,
+                                     std::to_string(tracked_since_.time_since_epoch().count()));
+  }
+
   static Error aliases_refused() {
     return Error(ErrorCode::kInvalidArn, "Key Aliases are not supported for this operation.");
   }
@@ -369,6 +504,9 @@ class DomainService final : public Service {
   Messages messages_;
   DeadlineJobs jobs_;
   Lifecycle lifecycle_;
+  const Authorizer authorizer_;
+  std::optional<GrantTokens> grant_tokens_;
+  TimePoint tracked_since_{};
 };
 
 }  // namespace

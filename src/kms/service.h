@@ -20,21 +20,19 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "kms/authorizer.h"
 #include "kms/ciphertext_blob.h"
 #include "kms/encryption_context.h"
+#include "kms/grant_directory.h"
+#include "kms/grant_token.h"
 #include "kms/key.h"
 #include "kms/page.h"
 #include "kms/rotation.h"
+#include "kms/scope.h"
 #include "store/store.h"
 #include "token/token.h"
 
 namespace keyhold::kms {
-
-/// Where a call takes place: the account of its caller and the region it was addressed to.
-struct Scope {
-  std::string account;
-  std::string region;
-};
 
 /// Which identifiers an operation takes as its key (developer guide, "Key identifiers").
 enum class KeyLookup : std::uint8_t { kIdOrArn, kIdArnOrAlias };
@@ -78,12 +76,17 @@ struct ServiceOptions {
   milliseconds lifecycle_interval = std::chrono::seconds(1);
   /// Aliases a key may have (developer guide, "Resource quotas").
   std::size_t alias_limit = 50;
+  std::size_t grant_limit = kGrantLimit;
+  /// The deployment's own key, under which grant tokens are sealed; without one no grant can be
+  /// made.
+  std::optional<token::Material> service_key = {};
   /// Token objects that are the deployment's own and belong to no KMS key: its service key.
   std::vector<ObjectName> own_objects;
 };
 
 struct NewKey {
   std::string description;
+  std::string policy{};  ///< compiles; empty: the default one
   std::vector<store::Tag> tags{};
   KeySpec spec = KeySpec::kSymmetricDefault;
   KeyUsage usage = KeyUsage::kEncryptDecrypt;
@@ -98,6 +101,18 @@ struct Decrypted {
 struct Encrypted {
   Bytes blob;
   std::string material_id;
+};
+
+struct CreatedGrant {
+  std::string grant_id;
+  std::string grant_token;
+};
+
+/// What is known of a key's cryptographic use.
+struct KeyUsageHistory {
+  std::optional<store::UsageRecord> last;
+  TimePoint tracked_since;
+  std::int64_t days_unused = 0;  ///< whole days since the last use, or since tracking began
 };
 
 /// What reconcile found and did.
@@ -118,10 +133,12 @@ class Service {
   virtual ~Service() = default;
 
   // Finding keys. Errors as AWS has them for each form of identifier: kNotFound, kInvalidArn.
-  // A foreign account's ARN is kAccessDenied with an empty message: the caller words it.
+  // A key of another account is found by its ARN, whoever may use it; one that does not exist there
+  // is kAccessDenied with an empty message: the caller words it.
   virtual Result<KeyPtr> find_key(const Scope& scope, std::string_view identifier,
                                   KeyLookup lookup) = 0;
-  /// The key of a ciphertext, by id; null if the scope has none.
+  /// The key of a ciphertext or a grant, by id, of whatever account; null if the scope's region has
+  /// none.
   virtual KeyPtr find_key_by_id(const Scope& scope, std::string_view key_id) = 0;
 
   // Keys.
@@ -137,6 +154,39 @@ class Service {
   // Tags. kTag with AWS's texts.
   virtual Result<void> tag_key(const Key& key, std::span<const store::Tag> tags) = 0;
   virtual Result<void> untag_key(const Key& key, std::span<const std::string> tag_keys) = 0;
+
+  // Who may do what. See Authorizer.
+  virtual Access decide(const AccessRequest& request) = 0;
+  virtual Access decide_retirement(const AccessRequest& request) = 0;
+  virtual Access decide_lockout(const AccessRequest& request,
+                                const iam::PolicyDocument& policy) = 0;
+
+  // Key policies. The text compiles.
+  virtual Result<void> put_policy(const Key& key, std::string_view text) = 0;
+
+  // Grants. What is made has been checked with check_grant.
+  virtual Result<CreatedGrant> create_grant(const Key& key, const NewGrant& wanted,
+                                            std::string_view issuing_account) = 0;
+  /// kNotFound if the key has no grant of that id.
+  virtual Result<GrantPtr> find_grant(const Key& key, std::string_view grant_id) = 0;
+  virtual Result<void> delete_grant(const store::GrantRecord& grant) = 0;
+  virtual Result<Page<GrantPtr>> list_grants(const GrantFilter& filter,
+                                             const PageRequest& page) = 0;
+  /// Of keys of the region, whatever account they are of.
+  virtual Result<Page<GrantPtr>> list_retirable_grants(std::string_view region,
+                                                       std::string_view retiring_principal,
+                                                       const PageRequest& page) = 0;
+  /// Which grant a grant token means: kInvalidGrantToken if it was not issued here or has expired.
+  virtual Result<GrantReference> read_grant_token(std::string_view token) = 0;
+  /// Whether grant tokens that come with a call were issued here. Expired ones are: by then the
+  /// grant counts without them.
+  virtual Result<void> check_grant_tokens(std::span<const std::string> tokens) = 0;
+
+  // Uses of keys.
+  /// Notes a successful cryptographic operation; written down a little later.
+  virtual void note_usage(const Key& key, std::string_view operation, std::string_view event_id,
+                          std::string_view request_id) = 0;
+  virtual KeyUsageHistory usage_of(const Key& key) = 0;
 
   // Rotation.
   virtual Result<void> rotate_on_demand(const Key& key) = 0;

@@ -153,6 +153,8 @@ Result<void> SqliteStore::erase_key(std::string_view key_id) {
     TRY(database_.prepare("DELETE FROM intent WHERE key_id = $1").bind(key_id).run());
     TRY(database_.prepare("DELETE FROM key_material WHERE key_id = $1").bind(key_id).run());
     TRY(delete_tags(key_id));
+    TRY(delete_grants_of_key(key_id));
+    TRY(database_.prepare("DELETE FROM key_last_usage WHERE key_id = $1").bind(key_id).run());
     return exactly_one(database_.prepare("DELETE FROM kms_key WHERE id = $1").bind(key_id).run());
   });
 }

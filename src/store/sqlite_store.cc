@@ -12,6 +12,8 @@ Result<Contents> SqliteStore::load() {
     TRY(load_intents(contents));
     TRY(load_aliases(contents));
     TRY(load_credentials(contents));
+    TRY(load_grants(contents));
+    TRY(load_usages(contents));
     return contents;
   });
 }

@@ -36,6 +36,9 @@ class SqliteStore final : public Store {
   Result<void> update_alias(const AliasRecord& alias) override;
   Result<void> delete_alias(std::string_view account, std::string_view region,
                             std::string_view name) override;
+  Result<void> insert_grant(const GrantRecord& grant) override;
+  Result<void> delete_grant(std::string_view grant_id) override;
+  Result<void> put_usages(std::span<const UsageRecord> usages) override;
   Result<void> insert_credential(const CredentialRecord& credential) override;
   Result<void> update_credential(const CredentialRecord& credential) override;
   Result<std::uint64_t> reserve_invocations(const ObjectName& material,
@@ -64,6 +67,9 @@ class SqliteStore final : public Store {
   Result<void> load_intents(Contents& contents);
   Result<void> load_aliases(Contents& contents);
   Result<void> load_credentials(Contents& contents);
+  Result<void> load_grants(Contents& contents);
+  Result<void> load_usages(Contents& contents);
+  Result<void> delete_grants_of_key(std::string_view key_id);
   Result<void> insert_intent(const IntentRecord& intent);
   Result<void> insert_material(const MaterialRecord& material);
   Result<void> write_key(const KeyRecord& key);

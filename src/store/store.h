@@ -9,8 +9,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -98,6 +100,37 @@ struct AliasRecord {
   bool operator==(const AliasRecord&) const = default;
 };
 
+/// How the encryption context of a call is held against that of a grant.
+enum class ContextConstraint : std::uint8_t { kNone, kEquals, kSubset };
+
+/// A grant: lets a principal use a key. It is never changed.
+struct GrantRecord {
+  std::string grant_id;  ///< 64 hex characters
+  std::string key_id;
+  std::string name;                ///< empty: none
+  std::string grantee;             ///< ARN of a principal
+  std::string retiring_principal;  ///< empty: none
+  std::string issuing_account;
+  std::vector<GrantOperation> operations;
+  ContextConstraint context_constraint = ContextConstraint::kNone;
+  std::vector<std::pair<std::string, std::string>> context;  ///< by name, each name once
+  std::string source_arn;                                    ///< empty: none
+  TimePoint created_at;
+
+  bool operator==(const GrantRecord&) const = default;
+};
+
+/// The last successful cryptographic use of a key.
+struct UsageRecord {
+  std::string key_id;
+  std::string operation;
+  TimePoint used_at;
+  std::string event_id;  ///< of the audit trail
+  std::string request_id;
+
+  bool operator==(const UsageRecord&) const = default;
+};
+
 enum class CredentialStatus : std::uint8_t { kActive, kDisabled };
 
 /// An access key. The secret is sealed under a token-resident key before it comes here.
@@ -121,6 +154,8 @@ struct Contents {
   std::vector<IntentRecord> intents{};
   std::vector<AliasRecord> aliases{};
   std::vector<CredentialRecord> credentials{};
+  std::vector<GrantRecord> grants{};  ///< by grant id
+  std::vector<UsageRecord> usages{};  ///< by key
 };
 
 class Store {
@@ -156,7 +191,8 @@ class Store {
   /// else kConflict.
   virtual Result<void> update_key(const KeyRecord& key) = 0;
 
-  /// The key, its materials, intents and aliases are gone. Called when its last token object is.
+  /// The key, its materials, intents, aliases, tags and grants are gone. Called when its last token
+  /// object is.
   virtual Result<void> erase_key(std::string_view key_id) = 0;
 
   // Aliases.
@@ -166,6 +202,14 @@ class Store {
   virtual Result<void> update_alias(const AliasRecord& alias) = 0;
   virtual Result<void> delete_alias(std::string_view account, std::string_view region,
                                     std::string_view name) = 0;
+
+  // Grants.
+  virtual Result<void> insert_grant(const GrantRecord& grant) = 0;
+  /// kNotFound (without a message) if there is none of that id.
+  virtual Result<void> delete_grant(std::string_view grant_id) = 0;
+
+  /// Notes uses of keys, unless a later one is known. Those of keys that are gone are left out.
+  virtual Result<void> put_usages(std::span<const UsageRecord> usages) = 0;
 
   // Access keys.
   /// kAlreadyExists (without a message) if there is one of that id.

@@ -15,6 +15,11 @@ constexpr std::array<std::pair<IntentKind, std::string_view>, 3> kIntentKinds{
 constexpr std::array<std::pair<CredentialStatus, std::string_view>, 2> kCredentialStatuses{
     {{CredentialStatus::kActive, "active"}, {CredentialStatus::kDisabled, "disabled"}}};
 
+constexpr std::array<std::pair<ContextConstraint, std::string_view>, 3> kContextConstraints{
+    {{ContextConstraint::kNone, "none"},
+     {ContextConstraint::kEquals, "equals"},
+     {ContextConstraint::kSubset, "subset"}}};
+
 template <typename Table, typename Word>
 std::string_view spelling(const Table& table, Word value) {
   for (const auto& [word, text] : table) {
@@ -36,6 +41,7 @@ std::optional<Word> parse(const std::array<std::pair<Word, std::string_view>, kS
 
 std::string_view to_string(IntentKind value) { return spelling(kIntentKinds, value); }
 std::string_view to_string(CredentialStatus value) { return spelling(kCredentialStatuses, value); }
+std::string_view to_string(ContextConstraint value) { return spelling(kContextConstraints, value); }
 
 }  // namespace keyhold::store
 
@@ -49,6 +55,11 @@ std::optional<store::IntentKind> parse_word(std::string_view text) {
 template <>
 std::optional<store::CredentialStatus> parse_word(std::string_view text) {
   return store::parse(store::kCredentialStatuses, text);
+}
+
+template <>
+std::optional<store::ContextConstraint> parse_word(std::string_view text) {
+  return store::parse(store::kContextConstraints, text);
 }
 
 }  // namespace keyhold

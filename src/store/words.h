@@ -11,6 +11,7 @@ namespace keyhold::store {
 
 std::string_view to_string(IntentKind value);
 std::string_view to_string(CredentialStatus value);
+std::string_view to_string(ContextConstraint value);
 
 }  // namespace keyhold::store
 
@@ -20,5 +21,7 @@ template <>
 std::optional<store::IntentKind> parse_word(std::string_view text);
 template <>
 std::optional<store::CredentialStatus> parse_word(std::string_view text);
+template <>
+std::optional<store::ContextConstraint> parse_word(std::string_view text);
 
 }  // namespace keyhold

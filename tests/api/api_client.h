@@ -9,6 +9,8 @@
 
 #include "api/dispatcher.h"
 #include "base/json.h"
+#include "iam/identity.h"
+#include "kms/condition_keys.h"
 
 namespace keyhold::api::test {
 
@@ -64,26 +66,82 @@ inline std::string Reply::text(std::string_view path) const {
   return value.value_or("");
 }
 
+inline constexpr std::string_view kAllowAll =
+    R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]})";
+
+/// A caller with one identity policy; none for an empty text. `name` is `root`, `user/<name>`, or
+/// `assumed-role/<role>/<session>`.
+inline iam::Actor make_actor(std::string_view account, std::string_view name,
+                             std::string_view policy = kAllowAll, std::vector<iam::Tag> tags = {}) {
+  iam::Actor actor;
+  iam::Principal& principal = actor.principal;
+  principal.account = account;
+  const bool session = name.starts_with("assumed-role/");
+  const std::string service = session ? "sts" : "iam";
+  principal.arn = "arn:aws:" + service + "::" + principal.account + ":" + std::string(name);
+  iam::IdentityDefinition definition;
+  definition.account = account;
+  definition.tags = std::move(tags);
+  if (!policy.empty()) definition.policies = {{"policy", std::string(policy)}};
+  if (session) {
+    const std::string role(name.substr(13, name.find('/', 13) - 13));
+    principal.type = iam::PrincipalType::kAssumedRole;
+    principal.role_arn = "arn:aws:iam::" + principal.account + ":role/" + role;
+    principal.path = "/";
+    principal.name = role;
+    definition.kind = iam::IdentityKind::kRole;
+    definition.trust = R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",)"
+                       R"("Action":"sts:AssumeRole"}]})";
+  } else if (name == "root") {
+    principal.type = iam::PrincipalType::kRoot;
+    return actor;
+  } else {
+    principal.path = "/";
+    principal.name = name.substr(5);
+  }
+  definition.name = principal.name;
+  auto identity = iam::compile_identity(definition, kms::is_condition_key);
+  EXPECT_TRUE(identity) << identity.error().message();
+  if (identity) actor.identity = std::make_shared<const iam::Identity>(std::move(*identity));
+  return actor;
+}
+
 class Client {
  public:
   explicit Client(kms::Service& service, std::string_view account = kAccount,
                   std::string_view region = kRegion)
+      : Client(service, make_actor(account, "user/test"), region) {}
+  Client(kms::Service& service, iam::Actor actor, std::string_view region = kRegion)
       : dispatcher_(service),
-        requester_{std::string(account), "arn:aws:iam::" + std::string(account) + ":user/test",
-                   std::string(region)} {}
+        actor_(std::move(actor)),
+        requester_{actor_.principal.account,
+                   actor_.principal.arn,
+                   std::string(region),
+                   &actor_,
+                   {TimePoint(milliseconds(1'767'225'600'123)), "192.0.2.7", iam::Transport::kTls,
+                    "agent", "", std::nullopt}} {}
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  const std::string& arn() const { return actor_.principal.arn; }
 
   Reply call(std::string_view operation, std::string body = "{}") {
     return send("TrentService." + std::string(operation), std::move(body));
   }
   /// `target` is the whole of X-Amz-Target.
   Reply send(std::string_view target, std::string body) {
-    const Answer answer = dispatcher_.handle(
-        {target, {reinterpret_cast<std::uint8_t*>(body.data()), body.size()}, requester_, "r-1"});
+    const Answer answer =
+        dispatcher_.handle({target,
+                            {reinterpret_cast<std::uint8_t*>(body.data()), body.size()},
+                            requester_,
+                            "r-1",
+                            "e-1"});
     return {answer.status, std::string(answer.body.text()), answer.record};
   }
 
  private:
   Dispatcher dispatcher_;
+  iam::Actor actor_;
   Requester requester_;
 };
 

@@ -233,7 +233,7 @@ TEST_F(Cryptography, GeneratesRandomBytes) {
   EXPECT_NE(random.body, succeed("GenerateRandom", R"({"NumberOfBytes":1024})").body);
 }
 
-TEST_F(Cryptography, TakesNoGrantTokens) {
+TEST_F(Cryptography, TakesNoGrantTokensButItsOwn) {
   const std::string id = new_key();
   expect_error(call("Encrypt", with_key(id, R"("Plaintext":"AAAA","GrantTokens":["t"])")),
                "InvalidGrantTokenException", "The specified grant token is not valid.");

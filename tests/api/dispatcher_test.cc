@@ -187,8 +187,9 @@ TEST_F(DispatcherTest, RecordsACryptographicCallWithoutItsSecrets) {
                                                  R"(","encryptionContext":{"a":"1","b":"2"},)"
                                                  R"("encryptionAlgorithm":"SYMMETRIC_DEFAULT"})");
   EXPECT_EQ(reply.record.response_elements, "null");
-  EXPECT_EQ(reply.record.additional_event_data,
-            R"({"keyMaterialId":")" + std::string(64, 'a') + "\"}");
+  EXPECT_TRUE(reply.record.additional_event_data.ends_with(R"(,"keyMaterialId":")" +
+                                                           std::string(64, 'a') + "\"}"))
+      << reply.record.additional_event_data;
   ASSERT_EQ(reply.record.resources.size(), 1U);
   EXPECT_EQ(reply.record.resources[0].type, "AWS::KMS::Key");
   EXPECT_EQ(reply.record.resources[0].arn, arn_);
@@ -204,6 +205,36 @@ TEST_F(DispatcherTest, RecordsTheAlgorithmAndTheKeyOfACiphertext) {
   EXPECT_EQ(reply.record.resources[0].arn, arn_);
 }
 
+TEST_F(DispatcherTest, RecordsWhatDecidedThatTheCallerMay) {
+  const Reply allowed = client_.call("DescribeKey", with_key());
+  EXPECT_NE(allowed.record.additional_event_data.find(
+                R"({"authorization":["kms:DescribeKey: allowed by statement )"),
+            std::string::npos)
+      << allowed.record.additional_event_data;
+  Client nobody(service_, make_actor(kAccount, "user/nobody", ""));
+  const Reply refused = nobody.call("DescribeKey", with_key());
+  EXPECT_NE(refused.record.additional_event_data.find(
+                R"({"authorization":["kms:DescribeKey: no identity-based policy allows it)"),
+            std::string::npos)
+      << refused.record.additional_event_data;
+}
+
+TEST_F(DispatcherTest, NotesUsesOfKeysThatSucceeded) {
+  client_.call("Encrypt", with_key(R"("Plaintext":"AAAA")"));
+  client_.call("DescribeKey", with_key());
+  client_.call("ReEncrypt", R"({"CiphertextBlob":")" + to_base64(FakeService::ciphertext()) +
+                                R"(","DestinationKeyId":")" + std::string(kOtherKeyId) + "\"}");
+  client_.call("Encrypt", with_key(R"("Plaintext":"AAAA","DryRun":true)"));
+  service_.failure = Error(ErrorCode::kKmsInternal);
+  client_.call("Encrypt", with_key(R"("Plaintext":"AAAA")"));
+  ASSERT_EQ(service_.usages.size(), 3U);
+  EXPECT_EQ(service_.usages[0],
+            (store::UsageRecord{std::string(kKeyId), "Encrypt", {}, "e-1", "r-1"}));
+  EXPECT_EQ(service_.usages[1].key_id, kKeyId);
+  EXPECT_EQ(service_.usages[2].key_id, kOtherKeyId);
+  EXPECT_EQ(service_.usages[2].operation, "ReEncrypt");
+}
+
 TEST_F(DispatcherTest, RecordsBothKeysOfReEncrypt) {
   const Reply reply =
       client_.call("ReEncrypt", R"({"CiphertextBlob":")" + to_base64(FakeService::ciphertext()) +
@@ -214,9 +245,10 @@ TEST_F(DispatcherTest, RecordsBothKeysOfReEncrypt) {
                 std::string(kOtherKeyId) +
                 R"(","sourceEncryptionAlgorithm":"SYMMETRIC_DEFAULT",)"
                 R"("destinationEncryptionAlgorithm":"SYMMETRIC_DEFAULT"})");
-  EXPECT_EQ(reply.record.additional_event_data,
-            R"({"sourceKeyMaterialId":")" + std::string(64, 'a') +
-                R"(","destinationKeyMaterialId":")" + std::string(64, 'a') + "\"}");
+  EXPECT_TRUE(reply.record.additional_event_data.ends_with(
+      R"(,"sourceKeyMaterialId":")" + std::string(64, 'a') + R"(","destinationKeyMaterialId":")" +
+      std::string(64, 'a') + "\"}"))
+      << reply.record.additional_event_data;
   ASSERT_EQ(reply.record.resources.size(), 2U);
 }
 

@@ -86,6 +86,52 @@ class FakeService : public kms::Service {
     return record_.created_at + kDay * days;
   }
   Result<void> cancel_deletion(const kms::Key&) override { return work("cancel_deletion"); }
+  kms::Access decide(const kms::AccessRequest& request) override {
+    return authorizer_.decide(request);
+  }
+  kms::Access decide_retirement(const kms::AccessRequest& request) override {
+    return authorizer_.decide_retirement(request);
+  }
+  kms::Access decide_lockout(const kms::AccessRequest& request,
+                             const iam::PolicyDocument& policy) override {
+    return authorizer_.decide_lockout(request, policy);
+  }
+  Result<void> put_policy(const kms::Key&, std::string_view) override { return work("put_policy"); }
+  Result<kms::CreatedGrant> create_grant(const kms::Key&, const kms::NewGrant&,
+                                         std::string_view) override {
+    TRY(work("create_grant"));
+    return kms::CreatedGrant{grant_->grant_id, "token"};
+  }
+  Result<kms::GrantPtr> find_grant(const kms::Key&, std::string_view grant_id) override {
+    if (grant_id == grant_->grant_id) return grant_;
+    return Error(ErrorCode::kNotFound, "no such grant");
+  }
+  Result<void> delete_grant(const store::GrantRecord&) override { return work("delete_grant"); }
+  Result<kms::Page<kms::GrantPtr>> list_grants(const kms::GrantFilter&,
+                                               const kms::PageRequest& page) override {
+    TRY(work("list_grants " + std::to_string(page.limit)));
+    return kms::Page<kms::GrantPtr>{{grant_}, "next"};
+  }
+  Result<kms::Page<kms::GrantPtr>> list_retirable_grants(std::string_view, std::string_view,
+                                                         const kms::PageRequest& page) override {
+    TRY(work("list_retirable_grants " + std::to_string(page.limit)));
+    return kms::Page<kms::GrantPtr>{};
+  }
+  Result<kms::GrantReference> read_grant_token(std::string_view) override {
+    return kms::invalid_grant_token();
+  }
+  Result<void> check_grant_tokens(std::span<const std::string> tokens) override {
+    if (!tokens.empty()) return kms::invalid_grant_token();
+    return {};
+  }
+  void note_usage(const kms::Key& key, std::string_view operation, std::string_view event_id,
+                  std::string_view request_id) override {
+    usages.push_back(store::UsageRecord{
+        key.id(), std::string(operation), {}, std::string(event_id), std::string(request_id)});
+  }
+  kms::KeyUsageHistory usage_of(const kms::Key&) override { return {}; }
+  std::vector<store::UsageRecord> usages;
+
   Result<void> tag_key(const kms::Key&, std::span<const store::Tag>) override {
     return work("tag_key");
   }
@@ -144,8 +190,22 @@ class FakeService : public kms::Service {
         std::nullopt);
   }
 
+  static kms::GrantPtr make_grant() {
+    auto grant = std::make_shared<store::GrantRecord>();
+    grant->grant_id = std::string(64, 'a');
+    grant->key_id = kKeyId;
+    grant->grantee = "arn:aws:iam::111122223333:user/test";
+    grant->issuing_account = "111122223333";
+    grant->operations = {GrantOperation::kEncrypt, GrantOperation::kRetireGrant};
+    return grant;
+  }
+
   store::KeyRecord record_;
   store::MaterialRecord material_;
+  kms::GrantDirectory grants_;
+  kms::AliasDirectory aliases_;
+  kms::Authorizer authorizer_{grants_, aliases_};
+  kms::GrantPtr grant_ = make_grant();
 };
 
 }  // namespace keyhold::api::test

@@ -219,6 +219,7 @@ constexpr Row kCancel{Cell::kNotPending, Cell::kNotPending, Cell::kOk};
 constexpr Row kAlways{Cell::kOk, Cell::kOk, Cell::kOk};
 const std::map<std::string_view, Row> kKeyStates = {{"CancelKeyDeletion", kCancel},
                                                     {"CreateAlias", kManage},
+                                                    {"CreateGrant", kUse},
                                                     {"Decrypt", kUse},
                                                     {"DeleteAlias", kAlways},
                                                     {"DescribeKey", kAlways},
@@ -229,11 +230,18 @@ const std::map<std::string_view, Row> kKeyStates = {{"CancelKeyDeletion", kCance
                                                     {"Encrypt", kUse},
                                                     {"GenerateDataKey", kUse},
                                                     {"GenerateDataKeyWithoutPlaintext", kUse},
+                                                    {"GetKeyLastUsage", kAlways},
+                                                    {"GetKeyPolicy", kAlways},
                                                     {"GetKeyRotationStatus", kAlways},
                                                     {"ListAliases", kAlways},
+                                                    {"ListGrants", kAlways},
+                                                    {"ListKeyPolicies", kAlways},
                                                     {"ListKeyRotations", kAlways},
                                                     {"ListResourceTags", kAlways},
+                                                    {"PutKeyPolicy", kAlways},
                                                     {"ReEncrypt", kUse},
+                                                    {"RetireGrant", kAlways},
+                                                    {"RevokeGrant", kAlways},
                                                     {"RotateKeyOnDemand", kUse},
                                                     {"ScheduleKeyDeletion", kManage},
                                                     {"TagResource", kManage},
@@ -242,25 +250,6 @@ const std::map<std::string_view, Row> kKeyStates = {{"CancelKeyDeletion", kCance
                                                     {"UpdateKeyDescription", kManage}};
 
 TEST_F(Keys, ObeyAwsTableOfStatesInEveryOperation) {
-  const auto body = [](const Operation& operation, const std::string& id, const std::string& blob) {
-    std::string more;
-    if (operation.name == "Encrypt") more = R"("Plaintext":"AAAA")";
-    if (operation.name == "UpdateKeyDescription") more = R"("Description":"d")";
-    if (operation.name == "TagResource") more = R"("Tags":[])";
-    if (operation.name == "UntagResource") more = R"("TagKeys":[])";
-    if (operation.name.starts_with("GenerateDataKey")) more = R"("KeySpec":"AES_256")";
-    if (operation.name == "Decrypt") return with_ciphertext(blob);
-    if (operation.name == "ReEncrypt") {
-      return with_ciphertext(blob, R"("DestinationKeyId":")" + id + "\"");
-    }
-    if (operation.name == "CreateAlias") {
-      return R"({"AliasName":"alias/of-)" + id + R"(","TargetKeyId":")" + id + "\"}";
-    }
-    if (operation.name == "UpdateAlias" || operation.name == "DeleteAlias") {
-      return R"({"AliasName":"alias/on-)" + id + R"(","TargetKeyId":")" + id + "\"}";
-    }
-    return with_key(id, more);
-  };
   constexpr std::array kStates{KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion};
   for (const Operation* operation : operations()) {
     if (operation->keys.size() == 0) continue;
@@ -271,8 +260,10 @@ TEST_F(Keys, ObeyAwsTableOfStatesInEveryOperation) {
       succeed("CreateAlias",
               R"({"AliasName":"alias/on-)" + id + R"(","TargetKeyId":")" + id + "\"}");
       const std::string blob = encrypted(id);
+      const std::string grant =
+          new_grant(id, "arn:aws:iam::111122223333:user/test", R"("Encrypt")");
       put_in_state(id, kStates[i]);
-      const Reply reply = call(operation->name, body(*operation, id, blob));
+      const Reply reply = call(operation->name, sample_body(*operation, id, blob, grant));
       switch (kKeyStates.at(operation->name)[i]) {
         case Cell::kOk:
           EXPECT_EQ(reply.status, 200) << reply.body;

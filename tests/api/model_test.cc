@@ -35,6 +35,8 @@ const std::set<std::string> kUnusedAnswerMembers = {
     "Rotations.KeyMaterialDescription",
     "Rotations.ValidTo",
     "CiphertextForRecipient",
+    "Grants.GranteeServicePrincipal",
+    "Grants.RetiringServicePrincipal",
     "NextMarker",
 };
 /// Those of the elements of a list that is always empty.
@@ -43,7 +45,7 @@ constexpr std::string_view kCustomKeyStores = "CustomKeyStores.";
 /// Patterns that AWS enforces and its model does not have.
 const std::set<std::string> kUnmodelledPatterns = {"^\\p{ASCII}+$"};
 /// Members that are kept out of texts though the model does not call them sensitive.
-const std::set<std::string> kKeptSecret = {"GrantTokens"};
+const std::set<std::string> kKeptSecret = {"GrantToken", "GrantTokens"};
 
 class Model {
  public:

@@ -213,8 +213,8 @@ TEST(Order, OfCreateKey) {
         "You must specify a KeyUsage value for all KMS keys except for symmetric encryption "
         "keys."},
        {"refuse members",
-        [](Request& request, FakeService&) { request.members["Policy"] = "\"{}\""; },
-        "UnsupportedOperationException", "The parameter Policy is not supported."},
+        [](Request& request, FakeService&) { request.members["MultiRegion"] = "true"; },
+        "UnsupportedOperationException", "Multi-Region keys are not supported."},
        {"handler",
         [](Request& request, FakeService&) { request.members["Origin"] = "\"EXTERNAL\""; },
         "UnsupportedOperationException", "Origin EXTERNAL is not supported."},

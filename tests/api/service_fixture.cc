@@ -17,6 +17,17 @@ T must(Result<T> result) {
   return std::move(*result);
 }
 
+/// What the deployment seals its own secrets with.
+Result<token::Material> make_service_key(token::Token& token, Random& random) {
+  token::Material key;
+  key.object_name = ObjectName::draw(random);
+  TRY_ASSIGN(const auto made, token.generate_material(key.object_name, "service key"));
+  key.construction = made.construction;
+  key.check_value = made.check_value;
+  append(key.subject, as_bytes("service key"));
+  return key;
+}
+
 }  // namespace
 
 void ServiceTest::SetUpTestSuite() {
@@ -36,6 +47,8 @@ void ServiceTest::SetUpTestSuite() {
   world_->store = must(store::SqliteStore::open(name + "/store.db"));
   kms::ServiceOptions options;
   options.alias_limit = kAliasLimit;
+  options.service_key = must(make_service_key(*world_->token, world_->random));
+  options.own_objects = {options.service_key->object_name};
   world_->service = must(kms::Service::start(*world_->store, *world_->token, world_->clock,
                                              world_->random, world_->events, options));
 }
@@ -48,6 +61,48 @@ void ServiceTest::TearDownTestSuite() {
   world_.reset();
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
+}
+
+std::string ServiceTest::sample_body(const Operation& operation, const std::string& key_id,
+                                     const std::string& blob, const std::string& grant_id) {
+  const auto name = operation.name;
+  if (operation.keys.size() == 0) {
+    if (name == "GenerateRandom") return R"({"NumberOfBytes":1})";
+    if (name == "ListRetirableGrants") {
+      return R"({"RetiringPrincipal":"arn:aws:iam::111122223333:user/test"})";
+    }
+    return "{}";
+  }
+  if (name == "Decrypt") return with_ciphertext(blob);
+  if (name == "ReEncrypt") return with_ciphertext(blob, R"("DestinationKeyId":")" + key_id + "\"");
+  if (name == "CreateAlias") {
+    return R"({"AliasName":"alias/of-)" + key_id + R"(","TargetKeyId":")" + key_id + "\"}";
+  }
+  if (name == "UpdateAlias" || name == "DeleteAlias") {
+    return R"({"AliasName":"alias/on-)" + key_id + R"(","TargetKeyId":")" + key_id + "\"}";
+  }
+  std::string more;
+  if (name == "Encrypt") more = R"("Plaintext":"AAAA")";
+  if (name == "UpdateKeyDescription") more = R"("Description":"d")";
+  if (name == "TagResource") more = R"("Tags":[])";
+  if (name == "UntagResource") more = R"("TagKeys":[])";
+  if (name.starts_with("GenerateDataKey")) more = R"("KeySpec":"AES_256")";
+  if (name == "PutKeyPolicy") {
+    more = R"("Policy":)" + json_string(kms::default_policy_text(kAccount));
+  }
+  if (name == "CreateGrant") {
+    more = R"("GranteePrincipal":"arn:aws:iam::111122223333:user/test","Operations":["Encrypt"])";
+  }
+  if (name == "RetireGrant" || name == "RevokeGrant") more = R"("GrantId":")" + grant_id + "\"";
+  return with_key(key_id, more);
+}
+
+std::string ServiceTest::new_grant(const std::string& key_id, std::string_view grantee,
+                                   std::string_view operations, const std::string& more) {
+  std::string members = R"("GranteePrincipal":")" + std::string(grantee) + R"(","Operations":[)" +
+                        std::string(operations) + "]";
+  if (!more.empty()) members += "," + more;
+  return succeed("CreateGrant", with_key(key_id, members)).text("GrantId");
 }
 
 void ServiceTest::put_in_state(const std::string& key_id, KeyState state) {

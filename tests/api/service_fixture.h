@@ -4,12 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "api/grants.h"
+#include "api/operation.h"
 #include "api_client.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -67,6 +70,15 @@ class ServiceTest : public ::testing::Test {
   static std::string with_ciphertext(const std::string& blob, const std::string& more = {}) {
     return R"({"CiphertextBlob":")" + blob + "\"" + (more.empty() ? "" : "," + more) + "}";
   }
+  /// A request of the operation that is in order, on that key and with that ciphertext under it.
+  /// Aliases are `alias/of-<key>` where one is made, `alias/on-<key>` where there must be one. The
+  /// grant is `grant_id`, where one is needed.
+  static std::string sample_body(const Operation& operation, const std::string& key_id,
+                                 const std::string& blob,
+                                 const std::string& grant_id = std::string(64, 'a'));
+  /// Makes a grant and answers its id. `more`: further members.
+  static std::string new_grant(const std::string& key_id, std::string_view grantee,
+                               std::string_view operations, const std::string& more = {});
   static void put_in_state(const std::string& key_id, KeyState state);
 
  private:

@@ -85,6 +85,8 @@ std::string_view dry_run(DryRun value) {
       return "yes";
     case DryRun::kAfterHandler:
       return "yes, with the ciphertext";
+    case DryRun::kByHandler:
+      return "yes, with every check";
   }
   return "";
 }
@@ -166,8 +168,9 @@ TEST(Tables, OfErrorsAreAsReviewed) {
 
 std::string markdown_key_table() {
   std::string out =
-      "| Operation | Key named by | takes | IAM action | state | dry run | writes |\n"
-      "| --- | --- | --- | --- | --- | --- | --- |\n";
+      "| Operation | Key named by | takes | IAM action | grant operation | other accounts' keys | "
+      "state | dry run | writes |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
   for (const Operation* operation : by_name()) {
     const std::string ending = " | " + std::string(dry_run(operation->dry_run)) + " | " +
                                (operation->effect == Effect::kWrite ? "yes" : "no") + " |\n";
@@ -176,13 +179,23 @@ std::string markdown_key_table() {
       const bool alias = std::ranges::any_of(operation->keys,
                                              [](const KeyUse& use) { return !use.action.empty(); });
       out.append(name).append(alias ? "(the alias)" : "-").append(" | - | `");
-      out.append(operation->account_action).append("` | any").append(ending);
+      out.append(operation->account_action).append("` | - | - | any").append(ending);
     }
     for (const KeyUse& use : operation->keys) {
       out.append(name).append(naming(use)).append(" | ").append(identifiers(use)).append(" | ");
       out.append(use.action.empty() ? "-" : "`" + std::string(use.action) + "`").append(" | ");
+      out.append(use.grant_operation.empty() ? "-" : "`" + std::string(use.grant_operation) + "`");
+      out.append(works_across_accounts(use) ? " | yes | " : " | no | ");
       out.append(state_rule(use.state)).append(ending);
     }
+  }
+  return out;
+}
+
+std::string markdown_condition_keys() {
+  std::string out = "| Condition key | read from |\n| --- | --- |\n";
+  for (const auto& row : kms::condition_keys()) {
+    out.append("| `").append(row.name).append("` | ").append(row.source).append(" |\n");
   }
   return out;
 }
@@ -198,6 +211,12 @@ TEST(Tables, OfOperationsAreAsDocumented) {
       "`SerializationException`, `AccessDeniedException`, `ThrottlingException`, and those of "
       "authentication.\n\n";
   out += markdown_key_table();
+  out +=
+      "\n## Condition keys\n\nWhat policies can ask about a call, besides the `aws:` keys about "
+      "the "
+      "caller and the connection. Names do not depend on case. A name that ends in `:` or `/` is "
+      "followed by that of a pair or a tag.\n\n";
+  out += markdown_condition_keys();
   out += "\n## Members and errors\n";
   for (const Operation* operation : by_name()) {
     out.append("\n### ").append(operation->name).append("\n\n");

@@ -202,9 +202,6 @@ TEST_F(Validation, RefusesByNameWhatIsNotBuilt) {
     SCOPED_TRACE(body);
     expect_error(call("CreateKey", body), "UnsupportedOperationException", sentence);
   };
-  refuses(R"({"Policy":"{}"})", "The parameter Policy is not supported.");
-  refuses(R"({"BypassPolicyLockoutSafetyCheck":true})",
-          "The parameter BypassPolicyLockoutSafetyCheck is not supported.");
   refuses(R"({"MultiRegion":true})", "Multi-Region keys are not supported.");
   refuses(R"({"CustomKeyStoreId":"cks-1"})", "Custom key stores are not supported.");
   refuses(R"({"XksKeyId":"x"})", "External key stores are not supported.");

@@ -171,6 +171,29 @@ int run_child(const std::vector<std::string>& arguments) {
     world.clock.set(kDeletionDue);
     begin();
     service.run_due_work();
+  } else if (operation == "grant" || operation == "retire") {
+    // Any material will do to seal grant tokens under.
+    world.options.service_key = key->current_material().use;
+    world.close();
+    if (!world.try_open()) return 3;
+    Service& granting = world.service();
+    const KeyPtr granted = granting.inspect_key(notes.one("key"));
+    NewGrant wanted;
+    wanted.grantee = "arn:aws:iam::111122223333:user/grantee";
+    wanted.operations = {GrantOperation::kEncrypt};
+    wanted.context_constraint = ContextConstraint::kEquals;
+    wanted.context = {{"a", "1"}, {"b", "2"}};
+    if (operation == "grant") begin();
+    const auto created = granting.create_grant(*granted, wanted, kAccount);
+    if (!created) return 4;
+    notes.write(operation == "grant" ? "acknowledged" : "granted", created->grant_id);
+    if (operation == "retire") {
+      const auto grant = granting.find_grant(*granted, created->grant_id);
+      if (!grant) return 4;
+      begin();
+      if (!granting.delete_grant(**grant)) return 4;
+      notes.write("acknowledged", created->grant_id);
+    }
   } else {
     return 5;
   }
@@ -230,6 +253,16 @@ void expect_after(World& world, const Notes& notes, const std::string& operation
   }
 
   ASSERT_TRUE(key) << "a key that was there before is gone";
+  if (operation == "grant" || operation == "retire") {
+    const auto page = service.list_grants({.key_id = key->id()}, {});
+    ASSERT_TRUE(page);
+    ASSERT_LE(page->elements.size(), 1U);
+    if (notes.has("acknowledged")) {
+      EXPECT_EQ(page->elements.size(), operation == "grant" ? 1U : 0U) << "what was said is not so";
+    }
+    for (const auto& grant : page->elements) EXPECT_EQ(grant->context.size(), 2U);
+    return;
+  }
   const auto plain = world.decrypt(*from_base64(notes.one("blob")));
   ASSERT_TRUE(plain) << why(plain);
   EXPECT_EQ(plain->plaintext.text(), "before");
@@ -330,6 +363,23 @@ TEST_P(StepKill, AtEachStepLosesNothingAcknowledgedAndLeavesNothingHalf) {
 
 TEST_P(StepKill, AtEachCallToTheTokenLosesNothingAcknowledgedAndLeavesNothingHalf) {
   kill_at_each("calls", 5, 1);
+}
+
+TEST(StepKillGrants, LoseNothingAcknowledgedAndLeaveNothingHalf) {
+  for (const std::string operation : {"grant", "retire"}) {
+    for (const Moment moment : {Moment::kBefore, Moment::kAfter}) {
+      int step = 1;
+      for (; step < 50; ++step) {
+        SCOPED_TRACE(operation + ", killed at step " + std::to_string(step));
+        const TemporaryFolder folder;
+        const Fate fate = run(folder.path(), operation, moment, step, "steps");
+        look(folder.path(), operation, 0);
+        if (HasFailure()) return;
+        if (fate == Fate::kLived) break;
+      }
+      EXPECT_GT(step, 1) << "the kills never met the operation";
+    }
+  }
 }
 
 TEST(StepKillTwice, WhileTheRestartFinishesWhatWasLeftStillFinishesIt) {

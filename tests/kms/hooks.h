@@ -79,6 +79,15 @@ class HookedStore final : public store::Store {
                             std::string_view name) override {
     return hook_.around("delete_alias", [&] { return inner_.delete_alias(account, region, name); });
   }
+  Result<void> insert_grant(const store::GrantRecord& grant) override {
+    return hook_.around("insert_grant", [&] { return inner_.insert_grant(grant); });
+  }
+  Result<void> delete_grant(std::string_view grant_id) override {
+    return hook_.around("delete_grant", [&] { return inner_.delete_grant(grant_id); });
+  }
+  Result<void> put_usages(std::span<const store::UsageRecord> usages) override {
+    return hook_.around("put_usages", [&] { return inner_.put_usages(usages); });
+  }
   Result<void> insert_credential(const store::CredentialRecord& credential) override {
     return hook_.around("insert_credential", [&] { return inner_.insert_credential(credential); });
   }

@@ -242,17 +242,30 @@ TEST_F(ServiceTest, ReadsNoAliasOutOfAKeyArnAndNoArnOfAnotherPartition) {
             ErrorCode::kInvalidArn);
 }
 
-TEST_F(ServiceTest, ShowsAKeyToItsOwnAccountAndRegionOnly) {
+TEST_F(ServiceTest, ShowsAKeyToItsOwnAccountAndRegionAndToOthersByItsArn) {
   const KeyPtr key = world_.create_key();
   const Scope other_region{std::string(kAccount), "us-east-1"};
   const Scope other_account{"999999999999", std::string(kRegion)};
   for (const Scope& scope : {other_region, other_account}) {
     EXPECT_EQ(code_of(service().find_key(scope, key->id(), KeyLookup::kIdOrArn)),
               ErrorCode::kNotFound);
-    EXPECT_EQ(service().find_key_by_id(scope, key->id()), nullptr);
     EXPECT_TRUE(service().list_keys(scope, {})->elements.empty());
   }
   EXPECT_EQ(service().inspect_key(key->id()), key);
+  // Ciphertexts name their key by id; whether it may be used is not asked here.
+  EXPECT_EQ(service().find_key_by_id(other_region, key->id()), nullptr);
+  EXPECT_EQ(service().find_key_by_id(other_account, key->id()), key);
+
+  ASSERT_TRUE(service().create_alias(world_.scope, "alias/mine", *key));
+  const std::string alias =
+      "arn:aws:kms:" + world_.scope.region + ":" + world_.scope.account + ":alias/mine";
+  for (const std::string& arn : {key->arn(), alias}) {
+    const auto found = service().find_key(other_account, arn, KeyLookup::kIdArnOrAlias);
+    ASSERT_TRUE(found) << why(found);
+    EXPECT_EQ(*found, key);
+    EXPECT_EQ(code_of(service().find_key(other_account, arn + "x", KeyLookup::kIdArnOrAlias)),
+              ErrorCode::kAccessDenied);
+  }
 }
 
 // --- Aliases ---

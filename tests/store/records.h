@@ -62,6 +62,20 @@ inline AliasRecord an_alias(const KeyRecord& key, const std::string& name) {
           .updated_at = at(1795531450005)};
 }
 
+inline GrantRecord a_grant(const KeyRecord& key) {
+  return {.grant_id = draw_name().hex(),
+          .key_id = key.id,
+          .name = "retry-1",
+          .grantee = "arn:aws:iam::111122223333:user/grantee",
+          .retiring_principal = "arn:aws:iam::111122223333:role/retirer",
+          .issuing_account = "444455556666",
+          .operations = {GrantOperation::kRetireGrant, GrantOperation::kEncrypt},
+          .context_constraint = ContextConstraint::kSubset,
+          .context = {{"", "no name"}, {"a 'b'", "\xc3\xbc"}},
+          .source_arn = "arn:aws:s3:::bucket",
+          .created_at = at(1795531452000)};
+}
+
 inline CredentialRecord a_credential(const std::string& access_key_id) {
   return {.access_key_id = access_key_id,
           .account = "111122223333",
@@ -79,6 +93,8 @@ inline void expect_same(const Contents& actual, const Contents& expected) {
   EXPECT_EQ(actual.intents, expected.intents);
   EXPECT_EQ(actual.aliases, expected.aliases);
   EXPECT_EQ(actual.credentials, expected.credentials);
+  EXPECT_EQ(actual.grants, expected.grants);
+  EXPECT_EQ(actual.usages, expected.usages);
 }
 
 /// What a failed call says, for a test's output.

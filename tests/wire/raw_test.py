@@ -300,9 +300,7 @@ class MainJob(ServiceCase):
 
     def test_what_is_not_implemented_is_refused_by_name_and_never_ignored(self):
         for members, name in (
-            ({"Policy": "{}"}, "Policy"),
             ({"MultiRegion": True}, "Multi-Region"),
-            ({"BypassPolicyLockoutSafetyCheck": True}, "BypassPolicyLockoutSafetyCheck"),
             ({"CustomKeyStoreId": "cks-1234"}, "Custom key stores"),
             ({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}, "RSA_2048"),
             ({"Origin": "EXTERNAL"}, "EXTERNAL"),
@@ -313,9 +311,9 @@ class MainJob(ServiceCase):
         # What asks for nothing is no reason to refuse: clients send it as a default.
         self.new_key(MultiRegion=False, BypassPolicyLockoutSafetyCheck=False, Tags=[])
         text = self.refused(
-            "UnsupportedOperationException", "PutKeyPolicy", KeyId=UNKNOWN_KEY, Policy="{}"
+            "UnsupportedOperationException", "ReplicateKey", KeyId=UNKNOWN_KEY, ReplicaRegion="x"
         )
-        self.assertIn("PutKeyPolicy", text)
+        self.assertIn("ReplicateKey", text)
         self.refused("UnknownOperationException", "MakeCoffee")
         self.assertEqual(
             self.kms.call("DescribeCustomKeyStores"), {"CustomKeyStores": [], "Truncated": False}

@@ -5,6 +5,7 @@
 #include "api/handler.h"
 #include "api/key_metadata.h"
 #include "api/members.h"
+#include "api/operations/policy.h"
 #include "api/tags.h"
 
 namespace keyhold::api {
@@ -46,9 +47,7 @@ struct Request {
 
   static constexpr auto shape() {
     return members(
-        optional("Policy", &Request::policy,
-                 Rule{.min = 1, .max = 131072, .pattern = Pattern::kPolicy}.refused(
-                     "The parameter Policy is not supported.")),
+        optional("Policy", &Request::policy, kPolicy.in_audit()),
         optional("Description", &Request::description, kDescription.in_audit()),
         optional("KeyUsage", &Request::key_usage, kKeyUsage.in_audit()),
         optional("CustomerMasterKeySpec", &Request::customer_master_key_spec,
@@ -58,8 +57,7 @@ struct Request {
         optional("CustomKeyStoreId", &Request::custom_key_store_id,
                  kCustomKeyStoreId.in_audit().refused(kCustomKeyStoresRefusal)),
         optional("BypassPolicyLockoutSafetyCheck", &Request::bypass_policy_lockout_safety_check,
-                 Rule{}.in_audit().refused(
-                     "The parameter BypassPolicyLockoutSafetyCheck is not supported.")),
+                 Rule{}.in_audit()),
         optional("Tags", &Request::tags, Rule{}.in_audit()),
         optional("MultiRegion", &Request::multi_region,
                  Rule{}.in_audit().refused("Multi-Region keys are not supported.")),
@@ -118,6 +116,7 @@ Result<kms::NewKey> wanted_key(const Request& in, std::string_view region) {
   }
   // A usage that goes with a supported spec is a supported one.
   return kms::NewKey{.description = *in.description,
+                     .policy = in.policy.value_or(""),
                      .tags = from_wire(in.tags),
                      .spec = *spec,
                      .usage = parse_word<KeyUsage>(*in.key_usage).value(),
@@ -125,6 +124,11 @@ Result<kms::NewKey> wanted_key(const Request& in, std::string_view region) {
 }
 
 Result<Response> create_key(Context& context, const Request& in) {
+  if (in.policy) {
+    TRY_ASSIGN(const auto policy, kms::compile_policy(*in.policy));
+    if (!*in.bypass_policy_lockout_safety_check) TRY(context.check_lockout(nullptr, *policy));
+  }
+  if (!in.tags.empty()) TRY(context.check_account_access("kms:TagResource"));
   TRY_ASSIGN(const kms::NewKey wanted, wanted_key(in, context.scope().region));
   TRY_ASSIGN(const kms::KeyPtr key, context.service().create_key(context.scope(), wanted));
   context.note_key(*key);

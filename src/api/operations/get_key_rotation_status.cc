@@ -47,6 +47,7 @@ constinit const Operation rows::kGetKeyRotationStatus = {
     .keys = {{.member = "KeyId",
               .lookup = kms::KeyLookup::kIdOrArn,
               .action = "kms:GetKeyRotationStatus",
+              .cross_account = kms::CrossAccount::kYes,
               .state = kms::StateRule::kAnyState}},
     .errors = {ErrorCode::kNotFound, ErrorCode::kInvalidArn, ErrorCode::kDependencyTimeout,
                ErrorCode::kKmsInternal, ErrorCode::kKmsInvalidState,

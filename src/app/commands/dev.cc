@@ -228,6 +228,7 @@ Result<void> serve(const DevOptions& options) {
 
   TRY_ASSIGN(const auto recorder, EventRecorder::open(folder->file(kAuditFolder), domain_clock));
   config.kms.own_objects.push_back(service_key.object_name);
+  config.kms.service_key = service_key;
   TRY_ASSIGN(const auto service,
              kms::Service::start(*store, *token, domain_clock, random, *recorder, config.kms));
 
