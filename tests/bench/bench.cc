@@ -202,7 +202,7 @@ int run(const Options& options) {
   if (options.has("growth")) {
     GrowthPlan plan;
     if (options.quick()) {
-      plan = {{10, 100}, {1, 5}, {100}, std::chrono::milliseconds(500)};
+      plan = {{10, 100}, {1, 5}, {100}, {1, 100}, {1, 100}, std::chrono::milliseconds(500)};
     }
     add("Growth", growth_table(measure_growth(options.programs, plan)));
   }

@@ -126,6 +126,46 @@ Grown with_aliases(const Programs& programs, std::size_t count, std::chrono::mil
   return grown;
 }
 
+/// Grants on the one key, none of them the caller's.
+Grown with_grants(const Programs& programs, std::size_t count, std::chrono::milliseconds time) {
+  Service service(programs, Transport::kPlain);
+  Grown grown;
+  grown.what = std::to_string(count) + " grants of others on a key";
+  const std::string key = service.create_key();
+  grown.make_ms = time_each(count, [&](std::size_t i) {
+    service.call("CreateGrant",
+                 R"({"KeyId":")" + key +
+                     R"(","GranteePrincipal":"arn:aws:iam::111122223333:user/number-)" +
+                     std::to_string(i) + R"(","Operations":["Encrypt","Decrypt"]})");
+  });
+  grown.used = use_all(service, {service.request("Encrypt", service.body("Encrypt", key))}, time);
+  add_start_and_memory(service, grown, {});
+  return grown;
+}
+
+/// Statements in the key's policy, of which only the last one is about the caller.
+Grown with_statements(const Programs& programs, std::size_t count, std::chrono::milliseconds time) {
+  Service service(programs, Transport::kPlain);
+  Grown grown;
+  grown.what = std::to_string(count) + " statements in a key policy";
+  const std::string key = service.create_key();
+  std::string policy = R"({\"Version\":\"2012-10-17\",\"Statement\":[)";
+  for (std::size_t i = 1; i < count; ++i) {
+    policy +=
+        R"({\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"arn:aws:iam::111122223333:user/number-)" +
+        std::to_string(i) +
+        R"(\"},\"Action\":[\"kms:Encrypt\",\"kms:Decrypt\"],\"Resource\":\"*\"},)";
+  }
+  policy +=
+      R"({\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"kms:*\",\"Resource\":\"*\"}]})";
+  grown.make_ms = time_each(1, [&](std::size_t) {
+    service.call("PutKeyPolicy", R"({"KeyId":")" + key + R"(","Policy":")" + policy + R"("})");
+  });
+  grown.used = use_all(service, {service.request("Encrypt", service.body("Encrypt", key))}, time);
+  add_start_and_memory(service, grown, {});
+  return grown;
+}
+
 }  // namespace
 
 std::vector<Grown> measure_growth(const Programs& programs, const GrowthPlan& plan) {
@@ -139,6 +179,8 @@ std::vector<Grown> measure_growth(const Programs& programs, const GrowthPlan& pl
   add(plan.keys, with_keys);
   add(plan.materials, with_materials);
   add(plan.aliases, with_aliases);
+  add(plan.grants, with_grants);
+  add(plan.statements, with_statements);
   return all;
 }
 

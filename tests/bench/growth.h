@@ -23,6 +23,8 @@ struct GrowthPlan {
   std::vector<std::size_t> keys = {10, 1000, 10'000};
   std::vector<std::size_t> materials = {1, 100};
   std::vector<std::size_t> aliases = {10'000};
+  std::vector<std::size_t> grants = {1, 100, 10'000};
+  std::vector<std::size_t> statements = {1, 10, 100};
   std::chrono::milliseconds time{3000};
 };
 
