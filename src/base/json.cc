@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <vector>
 
 namespace keyhold::json {
@@ -111,8 +112,15 @@ class StrictHandler {
 
 }  // namespace
 
+/// Small requests, which is most, are parsed without asking the heap for more: RapidJSON's own
+/// first chunk is so large that the allocator tidies up each time it is freed.
 struct Document::Impl {
-  rapidjson::Document document;
+  static constexpr std::size_t kFirstChunk = 2048;
+  static constexpr std::size_t kStackSize = 512;
+
+  alignas(std::max_align_t) std::array<char, kFirstChunk> first_chunk;
+  rapidjson::MemoryPoolAllocator<> allocator{first_chunk.data(), first_chunk.size()};
+  rapidjson::Document document{&allocator, kStackSize};
 };
 
 Result<Document> Document::parse(std::span<std::uint8_t> text) {
