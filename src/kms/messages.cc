@@ -1,6 +1,7 @@
 #include "kms/messages.h"
 
 #include <array>
+#include <utility>
 
 namespace keyhold::kms {
 namespace {
@@ -16,21 +17,52 @@ Bytes additional_data(ByteView header, const EncryptionContext& context) {
 
 }  // namespace
 
-Result<void> InvocationCounter::count(const Key& key, const KeyMaterial& material) {
-  const std::lock_guard lock(mutex_);
-  Block& block = blocks_[material.record.object_name];
-  if (block.used == kBlock) {
-    TRY_ASSIGN(block.before, store_.reserve_invocations(material.record.object_name, kBlock));
-    block.used = 0;
+std::shared_ptr<InvocationCounter::Block> InvocationCounter::block_of(const ObjectName& name) {
+  const Blocks& known = blocks_.read();
+  if (const auto found = known.find(name); found != known.end()) return found->second;
+  const std::lock_guard lock(adding_);
+  auto next = std::make_shared<Blocks>(*blocks_.latest());
+  auto block = next->try_emplace(name, std::make_shared<Block>()).first->second;
+  blocks_.publish(std::move(next));
+  return block;
+}
+
+std::optional<std::uint64_t> InvocationCounter::take(Block& block) {
+  std::uint64_t next = block.next.load();
+  // `end` is raised after `next` has moved to the new block, so a pair of old and new takes
+  // nothing: the exchange fails.
+  while (next < block.end.load()) {
+    // What lies beyond the limit is seen again and again, and never taken.
+    if (next >= kLimit) return next;
+    if (block.next.compare_exchange_weak(next, next + 1)) return next;
   }
-  if (block.before + block.used >= kLimit) {
+  return std::nullopt;
+}
+
+Result<void> InvocationCounter::reserve(Block& block, const ObjectName& name) {
+  const std::lock_guard lock(block.reserving);
+  if (block.next.load() < block.end.load()) return {};  // another thread was here before
+  TRY_ASSIGN(const std::uint64_t before, store_.reserve_invocations(name, kBlock));
+  block.next.store(before);
+  block.end.store(before + kBlock);
+  return {};
+}
+
+Result<void> InvocationCounter::count(const Key& key, const KeyMaterial& material) {
+  const ObjectName& name = material.record.object_name;
+  const std::shared_ptr<Block> block = block_of(name);
+  std::optional<std::uint64_t> taken = take(*block);
+  while (!taken) {
+    TRY(reserve(*block, name));
+    taken = take(*block);
+  }
+  if (*taken >= kLimit) {
     return Error(ErrorCode::kKmsInvalidState,
                  key.arn() +
                      " has encrypted as many messages as its key material may. Rotate the "
                      "key to go on encrypting; everything encrypted so far can be "
                      "decrypted.");
   }
-  ++block.used;
   return {};
 }
 

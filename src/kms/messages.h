@@ -4,8 +4,10 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
+#include "base/snapshot.h"
 #include "kms/domain.h"
 
 namespace keyhold::kms {
@@ -25,14 +27,22 @@ class InvocationCounter {
   Result<void> count(const Key& key, const KeyMaterial& material);
 
  private:
+  /// Invocations reserved for this process: `next` up to `end`. Threads take them without a lock.
   struct Block {
-    std::uint64_t used = kBlock;  // a new one begins used up, so that the first call reserves
-    std::uint64_t before = 0;     // reserved by earlier blocks, ever
+    std::atomic<std::uint64_t> next{0};
+    std::atomic<std::uint64_t> end{0};
+    std::mutex reserving;  // guards the making of the next block
   };
+  using Blocks = std::unordered_map<ObjectName, std::shared_ptr<Block>>;
+
+  std::shared_ptr<Block> block_of(const ObjectName& name);
+  /// Takes the next invocation of the block; nothing when it is used up.
+  static std::optional<std::uint64_t> take(Block& block);
+  Result<void> reserve(Block& block, const ObjectName& name);
 
   store::Store& store_;
-  std::mutex mutex_;
-  std::unordered_map<ObjectName, Block> blocks_;
+  std::mutex adding_;  // guards the making of the next snapshot
+  Snapshot<Blocks> blocks_;
 };
 
 class Messages {
