@@ -6,12 +6,13 @@
 #include <string>
 #include <utility>
 
+#include "store/identity_store.h"
 #include "store/sqlite_database.h"
 #include "store/store.h"
 
 namespace keyhold::store {
 
-class SqliteStore final : public Store {
+class SqliteStore final : public Store, public IdentityStore {
  public:
   /// Opens the store in the file `path`, after checking all of it; makes it (mode 0600, in a folder
   /// that exists) if there is none, and brings an older schema up to date. Errors are kKmsInternal
@@ -44,6 +45,13 @@ class SqliteStore final : public Store {
   Result<std::uint64_t> reserve_invocations(const ObjectName& material,
                                             std::uint64_t count) override;
   Result<void> check() override;
+
+  Result<std::vector<IdentityRecord>> identities() override;
+  Result<void> put_identity(const IdentityRecord& identity) override;
+  Result<void> delete_identity(std::string_view account, std::string_view kind,
+                               std::string_view name) override;
+  Result<std::vector<RevocationRecord>> revocations() override;
+  Result<void> put_revocation(const RevocationRecord& revocation) override;
 
  private:
   explicit SqliteStore(SqliteDatabase database) : database_(std::move(database)) {}
