@@ -9,14 +9,15 @@ constexpr std::string_view kPolicy =
 
 }  // namespace
 
-Result<iam::Identity> administrator_identity(std::string_view principal, std::string_view account) {
+Result<iam::IdentityDefinition> administrator_definition(std::string_view principal,
+                                                         std::string_view account) {
   TRY_ASSIGN(const auto user, iam::parse_identity(principal, account));
   iam::IdentityDefinition definition;
   definition.account = account;
   definition.path = user.path;
   definition.name = user.name;
   definition.policies = {{std::string(kPolicyName), std::string(kPolicy)}};
-  return iam::compile_identity(definition, nullptr);
+  return definition;
 }
 
 }  // namespace keyhold::app

@@ -11,6 +11,7 @@ namespace keyhold::app {
 /// The identity of `principal` (`user/admin`) with the one policy `AdministratorAccess`, which
 /// allows every action on every resource. It is what the store and the file say nothing of; a
 /// definition of the same name there takes its place. kValidation if `principal` is not a user.
-Result<iam::Identity> administrator_identity(std::string_view principal, std::string_view account);
+Result<iam::IdentityDefinition> administrator_definition(std::string_view principal,
+                                                         std::string_view account);
 
 }  // namespace keyhold::app

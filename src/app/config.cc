@@ -65,6 +65,12 @@ Result<void> set_administrator(Config& config, std::string_view value) {
   return {};
 }
 
+Result<void> set_principals_file(Config& config, std::string_view value) {
+  if (value.empty()) return bad_value(value, "the path of a file");
+  config.principals_file = value;
+  return {};
+}
+
 Result<void> set_rotation_rules(Config& config, std::string_view value) {
   const auto rules = kms::parse_rotation_rules(value);
   if (!rules) return bad_value(value, "2024 or 2025");
@@ -155,6 +161,9 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      set_queue_limit},
     {"http.worker_threads", "4", "light calls that workers work on at once", set_worker_threads},
     {"log.level", "info", "debug, info, warning or error", set_log_level},
+    {"principals.file", "none",
+     "JSON file of users, groups and roles beside those of the store; read again when it changes",
+     set_principals_file},
     {"rotation.rules", "2024",
      "2024: 10 on-demand rotations a key; 2025: 25 (AWS's page of either year)",
      set_rotation_rules},

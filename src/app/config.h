@@ -16,6 +16,7 @@ namespace keyhold::app {
 struct Config {
   std::string account = "000000000000";
   std::string administrator = "user/admin";
+  std::string principals_file;  ///< empty: users and roles are in the store alone
   kms::ServiceOptions kms;
   /// Moves the domain's clock forward (dev mode): rotation and deletion dates, never a signature's
   /// window or the Date header.

@@ -18,7 +18,7 @@
 namespace keyhold::app {
 namespace {
 
-constexpr std::size_t kMaxRequest = 64UL * 1024;
+constexpr std::size_t kMaxRequest = 1024UL * 1024;  // a principal with its policies
 constexpr std::size_t kMaxAnswer = 64UL * 1024 * 1024;
 constexpr int kReadTimeoutMs = 5000;
 // Reconcile compares every key material of the token.

@@ -72,6 +72,35 @@ Result<CredentialStore::Found> CredentialStore::ensure(std::string_view account,
   return Found{std::move(key), true};
 }
 
+Result<AccessKey> CredentialStore::create(std::string_view account, std::string_view principal) {
+  AccessKey key{iam::draw_access_key_id(random_), iam::draw_secret_access_key(random_)};
+  TRY(put(account, principal, key));
+  return key;
+}
+
+Result<std::vector<store::CredentialRecord>> CredentialStore::list() {
+  TRY_ASSIGN(auto contents, store_.load());
+  return std::move(contents.credentials);
+}
+
+Result<void> CredentialStore::set_status(std::string_view access_key_id,
+                                         store::CredentialStatus status) {
+  TRY_ASSIGN(const auto credentials, list());
+  const auto known =
+      std::ranges::find(credentials, access_key_id, &store::CredentialRecord::access_key_id);
+  if (known == credentials.end()) {
+    return Error(ErrorCode::kNotFound, "there is no access key of that id");
+  }
+  // The generation is part of what the secret is sealed to, so the secret is sealed anew.
+  AccessKey key{known->access_key_id, Secret()};
+  TRY_ASSIGN(key.secret_access_key, sealer_.open(known->sealed_secret, binding(*known)));
+  TRY_ASSIGN(auto row, sealed(known->account, known->principal, key, known->generation + 1));
+  row.created_at = known->created_at;
+  row.status = status;
+  TRY(store_.update_credential(row));
+  return load();
+}
+
 Result<void> CredentialStore::put(std::string_view account, std::string_view principal,
                                   const AccessKey& key) {
   TRY(iam::parse_principal(principal, account));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -41,6 +42,15 @@ class CredentialStore {
 
   /// Makes this access key one of that principal, whatever it was before.
   Result<void> put(std::string_view account, std::string_view principal, const AccessKey& key);
+
+  /// A further access key of that principal.
+  Result<AccessKey> create(std::string_view account, std::string_view principal);
+
+  /// kNotFound with a sentence if there is no such access key.
+  Result<void> set_status(std::string_view access_key_id, store::CredentialStatus status);
+
+  /// All of them; their secrets stay sealed.
+  Result<std::vector<store::CredentialRecord>> list();
 
  private:
   Result<store::CredentialRecord> sealed(std::string_view account, std::string_view principal,

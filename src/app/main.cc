@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "app/commands/dev.h"
+#include "app/commands/identity_commands.h"
 #include "app/commands/operator_commands.h"
 #include "app/config.h"
 #include "app/hardening.h"
@@ -55,6 +56,8 @@ int run(int argc, char** argv) {
   inspect->add_option("--data", operator_options.data, "The service's data folder")->required();
   inspect->add_option("key_id", operator_options.key_id, "The key's id")->required();
   inspect->add_flag("--json", as_json, "Print JSON");
+  IdentityCommands identity_commands;
+  identity_commands.add_to(cli);
   CLI::App* reconcile = cli.add_subcommand(
       "reconcile", "Compare store and token of a running service; exit code 1 if a key is missing");
   reconcile->add_option("--data", operator_options.data, "The service's data folder")->required();
@@ -69,6 +72,7 @@ int run(int argc, char** argv) {
   }
   operator_options.form = as_json ? OutputForm::kJson : OutputForm::kText;
   if (dev->parsed()) return run_dev(dev_options);
+  if (const auto status = identity_commands.run()) return *status;
   if (inspect->parsed()) return run_key_inspect(operator_options);
   return run_reconcile(operator_options);
 }

@@ -43,6 +43,13 @@ class CredentialSource {
   /// The credential in any status, or null. A credential that changes becomes another object: the
   /// same pointer means the same credential for as long as it is held.
   virtual std::shared_ptr<const Credential> find(std::string_view access_key_id) const = 0;
+  /// The temporary credential of that id that the security token holds, expired or not; null if
+  /// the two do not belong together, or the credential was revoked. A source without temporary
+  /// credentials has none.
+  virtual std::shared_ptr<const Credential> find_temporary(std::string_view /*access_key_id*/,
+                                                           std::string_view /*token*/) const {
+    return nullptr;
+  }
 };
 
 /// The alphabet of RFC 4648's base32, in which AWS writes its ids.

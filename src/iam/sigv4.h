@@ -35,8 +35,9 @@ class SigV4Verifier {
                 std::string service = "kms");
 
   /// The caller, or the error AWS answers with: kMissingAuthenticationToken, kIncompleteSignature,
-  /// kInvalidSignature or kUnrecognizedClient. The checks' order is AWS's: syntax of the header, of
-  /// the date, scope, signed headers, clock, access key, signature. `now` is the machine's time,
+  /// kInvalidSignature, kUnrecognizedClient or kExpiredToken. The checks' order is AWS's: syntax of
+  /// the header, of the date, scope, signed headers, clock, access key and security token,
+  /// signature, expiry. `now` is the machine's time,
   /// never the domain's.
   Result<Caller> verify(const SignedRequest& request, TimePoint now) const;
 

@@ -43,14 +43,13 @@ Result<void> SqliteStore::put_identity(const IdentityRecord& identity) {
 Result<void> SqliteStore::delete_identity(std::string_view account, std::string_view kind,
                                           std::string_view name) {
   return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
-    TRY_ASSIGN(const int deleted,
-               database_
-                   .prepare("DELETE FROM iam_identity"
-                            " WHERE account = $1 AND kind = $2 AND name = $3")
-                   .bind(account)
-                   .bind(kind)
-                   .bind(name)
-                   .run());
+    TRY_ASSIGN(const int deleted, database_
+                                      .prepare("DELETE FROM iam_identity"
+                                               " WHERE account = $1 AND kind = $2 AND name = $3")
+                                      .bind(account)
+                                      .bind(kind)
+                                      .bind(name)
+                                      .run());
     if (deleted == 0) return Error(ErrorCode::kNotFound);
     return {};
   });

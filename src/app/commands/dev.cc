@@ -10,18 +10,19 @@
 #include <optional>
 
 #include "api/dispatcher.h"
-#include "app/administrator.h"
 #include "app/config.h"
 #include "app/control_socket.h"
 #include "app/credential_store.h"
 #include "app/data_folder.h"
 #include "app/dev_profile.h"
 #include "app/event_recorder.h"
+#include "app/file_watch.h"
 #include "app/gateway.h"
 #include "app/inspection.h"
+#include "app/principal_commands.h"
+#include "app/principal_store.h"
 #include "app/service_key.h"
 #include "http/server.h"
-#include "iam/identity_directory.h"
 #include "store/sqlite_store.h"
 #include "token/pkcs11_token.h"
 #include "token/profile.h"
@@ -37,7 +38,6 @@ constexpr int kUsersFault = 2;
 constexpr std::string_view kTokenFolder = "token";
 constexpr std::string_view kTokenLabel = "keyhold";
 constexpr std::string_view kSerialSetting = "token-serial";
-constexpr std::string_view kRoot = "root";  // needs no policy
 constexpr std::string_view kRegion = "us-east-1";
 constexpr auto kDrainGrace = std::chrono::seconds(5);
 
@@ -232,14 +232,21 @@ Result<void> serve(const DevOptions& options) {
   TRY_ASSIGN(const auto service,
              kms::Service::start(*store, *token, domain_clock, random, *recorder, config.kms));
 
-  const iam::SigV4Verifier verifier(credentials.snapshot(), iam::RegionPolicy::any());
-  iam::IdentityDirectory identities;
-  if (config.administrator != kRoot) {
-    TRY_ASSIGN(auto administrator, administrator_identity(config.administrator, config.account));
-    identities.publish({std::move(administrator)});
+  PrincipalStore principals(*store, wall_clock,
+                            {config.account, config.administrator, config.principals_file});
+  TRY(principals.load());
+  std::unique_ptr<FileWatch> watch;
+  if (!config.principals_file.empty()) {
+    TRY_ASSIGN(watch, FileWatch::start(config.principals_file, [&principals] {
+                 const auto loaded = principals.load();
+                 if (!loaded)
+                   log::error("principals stay as they were: " + loaded.error().message());
+               }));
   }
+  iam::SigV4Verifier verifier(credentials.snapshot(), iam::RegionPolicy::any());
+  PrincipalCommands principal_commands(principals, credentials, verifier);
   api::Dispatcher dispatcher(*service);
-  Gateway gateway(verifier, identities, dispatcher, *recorder, wall_clock);
+  Gateway gateway(verifier, principals.directory(), dispatcher, *recorder, wall_clock);
 
   TRY_ASSIGN(const auto server,
              http::Server::start(
@@ -258,6 +265,7 @@ Result<void> serve(const DevOptions& options) {
                      TRY_ASSIGN(const auto report, service->reconcile());
                      return render_reconcile(report);
                    }
+                   if (auto answer = principal_commands.answer(command, request)) return *answer;
                    return Error(ErrorCode::kValidation,
                                 "there is no command '" + std::string(command) + "'");
                  }));

@@ -1,0 +1,34 @@
+// `keyhold principal …` and `keyhold credential …`: who may call, asked of a running service.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+namespace keyhold::app {
+
+/// Takes part in the command line; must live until run() has been called.
+class IdentityCommands {
+ public:
+  void add_to(CLI::App& cli);
+
+  /// The exit code, if the command line named one of these commands.
+  std::optional<int> run();
+
+ private:
+  struct Options {
+    std::string data;
+    std::string account;
+    std::string name;  ///< `role/app`
+    std::string file;
+    std::string access_key_id;
+  };
+  CLI::App* add_command(CLI::App& group, const std::string& name, const std::string& help);
+  std::optional<std::string> request() const;
+
+  Options options_;
+  CLI::App* principal_ = nullptr;
+  CLI::App* credential_ = nullptr;
+};
+
+}  // namespace keyhold::app

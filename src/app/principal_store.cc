@@ -1,0 +1,190 @@
+#include "app/principal_store.h"
+
+#include <algorithm>
+#include <span>
+
+#include "app/administrator.h"
+#include "app/data_folder.h"
+
+namespace keyhold::app {
+namespace {
+
+constexpr std::string_view kRoot = "root";
+
+Error named(std::string_view what, const Error& error) {
+  return Error(error.code(), std::string(what) + ": " + error.message(), error.detail());
+}
+
+std::string name_of(const iam::IdentityDefinition& definition) {
+  return definition.account + " " + std::string(to_string(definition.kind)) + "/" + definition.name;
+}
+
+bool is_same(const iam::IdentityDefinition& a, iam::IdentityKind kind, std::string_view account,
+             std::string_view name) {
+  return a.kind == kind && a.account == account && a.name == name;
+}
+
+void put_over(std::vector<iam::IdentityDefinition>& all, iam::IdentityDefinition definition) {
+  const auto known = std::ranges::find_if(all, [&](const auto& other) {
+    return is_same(other, definition.kind, definition.account, definition.name);
+  });
+  if (known == all.end()) {
+    all.push_back(std::move(definition));
+  } else {
+    *known = std::move(definition);
+  }
+}
+
+Result<json::Document> parse_json(std::string& text, std::string_view what) {
+  auto document =
+      json::Document::parse(std::span(reinterpret_cast<std::uint8_t*>(text.data()), text.size()));
+  if (!document) return Error(ErrorCode::kValidation, std::string(what) + " is not JSON");
+  return document;
+}
+
+/// The file: an object with the member `principals`, an array of definitions.
+Result<std::vector<iam::IdentityDefinition>> read_definitions(const std::filesystem::path& path,
+                                                              std::string_view account) {
+  TRY_ASSIGN(std::string text, read_file(path));
+  TRY_ASSIGN(const auto document, parse_json(text, path.string()));
+  const auto principals = document.root().member("principals");
+  if (!principals || principals->type() != json::Value::Type::kArray) {
+    return Error(ErrorCode::kValidation, path.string() + " has no array \"principals\"");
+  }
+  std::vector<iam::IdentityDefinition> definitions;
+  for (std::size_t i = 0; i < principals->size(); ++i) {
+    auto definition = iam::parse_definition(principals->element(i), account);
+    if (!definition) {
+      return named(path.string() + ", principal " + std::to_string(i), definition.error());
+    }
+    definitions.push_back(std::move(*definition));
+  }
+  return definitions;
+}
+
+struct Named {
+  iam::IdentityKind kind;
+  std::string_view name;
+};
+
+Result<Named> parse_name(std::string_view type_and_name) {
+  const auto kind = iam::parse_identity_kind(type_and_name.substr(0, type_and_name.find('/')));
+  if (!kind || type_and_name.find('/') == std::string_view::npos) {
+    return Error(ErrorCode::kValidation, "a principal is named user/NAME, group/NAME or role/NAME");
+  }
+  return Named{*kind, type_and_name.substr(type_and_name.rfind('/') + 1)};
+}
+
+}  // namespace
+
+Result<void> PrincipalStore::load() {
+  const std::lock_guard lock(mutex_);
+  TRY(load_revocations());
+  return load_locked();
+}
+
+Result<void> PrincipalStore::load_revocations() {
+  TRY_ASSIGN(const auto rows, store_.revocations());
+  iam::SessionRevocations::Map revoked;
+  for (const auto& row : rows) revoked[row.subject] = row.issued_before;
+  revocations_.publish(std::move(revoked));
+  return {};
+}
+
+Result<void> PrincipalStore::load_locked() {
+  std::vector<iam::IdentityDefinition> all;
+  if (options_.administrator != kRoot) {
+    TRY_ASSIGN(auto administrator,
+               administrator_definition(options_.administrator, options_.account));
+    all.push_back(std::move(administrator));
+  }
+  TRY_ASSIGN(const auto rows, store_.identities());
+  for (const auto& row : rows) {
+    std::string text = row.definition;
+    TRY_ASSIGN(const auto document, parse_json(text, "the store's row of " + row.name));
+    TRY_ASSIGN(auto definition, iam::parse_definition(document.root(), row.account));
+    put_over(all, std::move(definition));
+  }
+  std::vector<iam::IdentityDefinition> from_file;
+  if (!options_.file.empty()) {
+    TRY_ASSIGN(from_file, read_definitions(options_.file, options_.account));
+  }
+  for (const auto& definition : from_file) put_over(all, definition);
+
+  std::vector<iam::Identity> identities;
+  for (const auto& definition : all) {
+    auto identity = iam::compile_identity(definition, options_.knows_key);
+    if (!identity) return named(name_of(definition), identity.error());
+    identities.push_back(std::move(*identity));
+  }
+  definitions_ = std::move(all);
+  file_definitions_ = std::move(from_file);
+  directory_.publish(std::move(identities));
+  return {};
+}
+
+bool PrincipalStore::in_file(iam::IdentityKind kind, std::string_view account,
+                             std::string_view name) const {
+  return std::ranges::any_of(file_definitions_, [&](const auto& definition) {
+    return is_same(definition, kind, account, name);
+  });
+}
+
+Result<void> PrincipalStore::put(const json::Value& value) {
+  const std::lock_guard lock(mutex_);
+  TRY_ASSIGN(const auto definition, iam::parse_definition(value, options_.account));
+  TRY(iam::compile_identity(definition, options_.knows_key));
+  if (in_file(definition.kind, definition.account, definition.name)) {
+    return Error(ErrorCode::kConflict, name_of(definition) + " is defined by the file");
+  }
+  TRY(store_.put_identity({definition.account, std::string(to_string(definition.kind)),
+                           definition.name, iam::render_definition(definition), clock_.now()}));
+  return load_locked();
+}
+
+Result<void> PrincipalStore::remove(std::string_view account, std::string_view type_and_name) {
+  const std::lock_guard lock(mutex_);
+  TRY_ASSIGN(const Named name, parse_name(type_and_name));
+  if (in_file(name.kind, account, name.name)) {
+    return Error(ErrorCode::kConflict, std::string(type_and_name) + " is defined by the file");
+  }
+  const auto deleted = store_.delete_identity(account, to_string(name.kind), name.name);
+  if (!deleted && deleted.error().code() == ErrorCode::kNotFound) {
+    return Error(ErrorCode::kNotFound, "the store has no " + std::string(type_and_name));
+  }
+  TRY(deleted);
+  return load_locked();
+}
+
+Result<void> PrincipalStore::revoke_role(std::string_view account, std::string_view role) {
+  TRY_ASSIGN(const Named name, parse_name(role));
+  const auto identity = directory_.find(name.kind, account, name.name);
+  if (name.kind != iam::IdentityKind::kRole || !identity) {
+    return Error(ErrorCode::kNotFound, "there is no " + std::string(role));
+  }
+  return put_revocation(identity->principal.arn);
+}
+
+Result<void> PrincipalStore::revoke_access_key(std::string_view access_key_id) {
+  if (access_key_id.empty()) return Error(ErrorCode::kValidation, "an access key id is missing");
+  return put_revocation(std::string(access_key_id));
+}
+
+// What is issued in the same millisecond as the revocation may have been issued before it.
+Result<void> PrincipalStore::put_revocation(std::string subject) {
+  const std::lock_guard lock(mutex_);
+  TRY(store_.put_revocation({std::move(subject), clock_.now() + milliseconds(1)}));
+  return load_revocations();
+}
+
+std::vector<std::string> PrincipalStore::definitions() {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> rendered;
+  for (const auto& definition : definitions_) {
+    rendered.push_back(iam::render_definition(definition));
+  }
+  std::sort(rendered.begin(), rendered.end());
+  return rendered;
+}
+
+}  // namespace keyhold::app
