@@ -3,20 +3,44 @@
 #include "audit/event.h"
 #include "audit/event_bridge.h"
 #include "base/ids.h"
+#include "iam/arn_parts.h"
 
 namespace keyhold::app {
 namespace {
 
+audit::IdentityType type_of(iam::PrincipalType type) {
+  switch (type) {
+    case iam::PrincipalType::kRoot:
+      return audit::IdentityType::kRoot;
+    case iam::PrincipalType::kUser:
+      return audit::IdentityType::kIamUser;
+    case iam::PrincipalType::kAssumedRole:
+      return audit::IdentityType::kAssumedRole;
+    case iam::PrincipalType::kWebIdentity:
+      return audit::IdentityType::kWebIdentityUser;
+    case iam::PrincipalType::kRole:
+    case iam::PrincipalType::kGroup:
+      break;  // neither calls
+  }
+  return audit::IdentityType::kUnknown;
+}
+
 audit::UserIdentity identity_of(const iam::Credential& credential) {
   const auto& principal = credential.principal;
   audit::UserIdentity identity;
-  identity.type = principal.type == iam::PrincipalType::kRoot ? audit::IdentityType::kRoot
-                                                              : audit::IdentityType::kIamUser;
+  identity.type = type_of(principal.type);
   identity.principal_id = principal.id;
   identity.arn = principal.arn;
   identity.account_id = principal.account;
   identity.access_key_id = credential.access_key_id;
-  identity.user_name = principal.name;
+  if (principal.type != iam::PrincipalType::kAssumedRole) {
+    identity.user_name = principal.name;
+    return identity;
+  }
+  identity.issuer_arn = principal.role_arn;
+  identity.issuer_id = principal.id.substr(0, principal.id.find(':'));
+  identity.issuer_name = principal.name;
+  if (credential.session) identity.session_issued_at = credential.session->issued_at;
   return identity;
 }
 
@@ -83,6 +107,46 @@ Result<void> EventRecorder::record_call(const RecordedCall& call) {
   return trail_->append(audit::render(event), record.effect == api::Effect::kWrite
                                                   ? audit::Durability::kBeforeReturn
                                                   : audit::Durability::kLater);
+}
+
+Result<void> EventRecorder::record_session_call(const RecordedSessionCall& call) {
+  const sts::Record& record = call.record;
+  if (record.action.empty()) return {};
+  audit::ApiCallEvent event;
+  event.time = clock_.now();
+  event.event_source = "sts.amazonaws.com";
+  event.event_name = record.action;
+  event.region = call.region;
+  if (call.caller != nullptr) {
+    event.identity = identity_of(*call.caller->credential);
+  } else if (!record.web_identity.empty()) {
+    event.identity.type = audit::IdentityType::kWebIdentityUser;
+    event.identity.user_name = record.web_identity;
+    event.identity.identity_provider = record.provider;
+  }
+  event.source_ip_address = call.peer_address;
+  event.user_agent = call.user_agent;
+  if (record.fault) {
+    event.error = Error(ErrorCode::kKmsInternal, record.fault->message);
+    event.error_code = sts::fault_row(record.fault->code).wire_name;
+  }
+  event.request_parameters = record.request_parameters;
+  event.response_elements = record.response_elements;
+  event.request_id = call.request_id;
+  event.event_id = draw_uuid(random_);
+  // CloudTrail calls all of STS read-only, since nothing is kept of it.
+  event.kind = audit::CallKind::kReadOnly;
+  if (!record.role_arn.empty()) {
+    const auto parts = iam::split_arn(record.role_arn);
+    event.recipient_account_id = parts ? std::string((*parts)[4]) : "";
+    event.resources.push_back({event.recipient_account_id, "AWS::IAM::Role", record.role_arn});
+  } else if (call.caller != nullptr) {
+    event.recipient_account_id = call.caller->credential->principal.account;
+  }
+  if (!call.tls.version.empty()) {
+    event.tls = audit::TlsDetails{call.tls.version, call.tls.cipher_suite, std::string(call.host)};
+  }
+  return trail_->append(audit::render(event), audit::Durability::kBeforeReturn);
 }
 
 Result<void> EventRecorder::key_rotated(const kms::RotationEvent& event) {

@@ -14,6 +14,7 @@
 #include "http/tls.h"
 #include "iam/sigv4.h"
 #include "kms/service.h"
+#include "sts/service.h"
 
 namespace keyhold::app {
 
@@ -30,6 +31,18 @@ struct RecordedCall {
   const http::TlsFacts& tls;
 };
 
+/// A call of STS that was answered.
+struct RecordedSessionCall {
+  const iam::Caller* caller;  ///< null: the call was not signed
+  const sts::Record& record;
+  std::string_view region;
+  std::string_view user_agent;
+  std::string_view peer_address;
+  std::string_view request_id;
+  std::string_view host;
+  const http::TlsFacts& tls;
+};
+
 class EventRecorder final : public kms::EventSink {
  public:
   /// Opens `events.jsonl` (CloudTrail) and `eventbridge.jsonl` in the folder, making it if absent.
@@ -42,6 +55,8 @@ class EventRecorder final : public kms::EventSink {
 
   /// Changes are on disk when this returns; uses of keys follow within the writer's bound.
   Result<void> record_call(const RecordedCall& call);
+  /// On disk when this returns.
+  Result<void> record_session_call(const RecordedSessionCall& call);
 
   Result<void> key_rotated(const kms::RotationEvent& event) override;
   Result<void> key_deleted(const kms::DeletionEvent& event) override;

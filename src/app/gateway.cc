@@ -1,6 +1,7 @@
 #include "app/gateway.h"
 
 #include "api/error_body.h"
+#include "app/request_facts.h"
 #include "base/log.h"
 
 namespace keyhold::app {
@@ -27,20 +28,10 @@ http::Response not_a_call() {
   return response;
 }
 
-std::string_view header(const http::Request& request, std::string_view name) {
-  for (const Header& field : request.headers) {
-    if (http::same_name(field.name, name)) return field.value;
-  }
-  return {};
-}
-
-iam::Transport transport_of(const http::Request& request) {
-  return request.tls.version.empty() ? iam::Transport::kPlain : iam::Transport::kTls;
-}
-
 }  // namespace
 
 http::Response Gateway::handle(http::Request& request) {
+  if (SessionGateway::takes(request)) return sessions_.handle(request);
   const auto query = request.target.find('?');
   const auto target = header(request, "x-amz-target");
   if (request.method != "POST" || request.target.substr(0, query) != "/" || target.empty()) {
@@ -80,6 +71,7 @@ http::Response Gateway::handle(http::Request& request) {
 }
 
 http::Weight Gateway::weigh(const http::Request& request) {
+  if (SessionGateway::takes(request)) return http::Weight::kHeavy;  // it ends on the disk
   return api::Dispatcher::weight(header(request, "x-amz-target")) == api::Weight::kHeavy
              ? http::Weight::kHeavy
              : http::Weight::kLight;

@@ -3,6 +3,7 @@
 
 #include "api/dispatcher.h"
 #include "app/event_recorder.h"
+#include "app/session_gateway.h"
 #include "base/clock.h"
 #include "http/server.h"
 #include "iam/identity_directory.h"
@@ -14,10 +15,12 @@ class Gateway {
  public:
   /// Everything outlives the gateway. `wall_clock` is the machine's, for signatures.
   Gateway(const iam::SigV4Verifier& verifier, const iam::IdentityDirectory& identities,
-          api::Dispatcher& dispatcher, EventRecorder& recorder, const Clock& wall_clock)
+          api::Dispatcher& dispatcher, SessionGateway& sessions, EventRecorder& recorder,
+          const Clock& wall_clock)
       : verifier_(verifier),
         identities_(identities),
         dispatcher_(dispatcher),
+        sessions_(sessions),
         recorder_(recorder),
         clock_(wall_clock) {}
 
@@ -34,6 +37,7 @@ class Gateway {
   const iam::SigV4Verifier& verifier_;
   const iam::IdentityDirectory& identities_;
   api::Dispatcher& dispatcher_;
+  SessionGateway& sessions_;
   EventRecorder& recorder_;
   const Clock& clock_;
 };

@@ -1,6 +1,7 @@
 #include "app/principal_store.h"
 
 #include <algorithm>
+#include <functional>
 #include <span>
 
 #include "app/administrator.h"
@@ -42,24 +43,93 @@ Result<json::Document> parse_json(std::string& text, std::string_view what) {
   return document;
 }
 
-/// The file: an object with the member `principals`, an array of definitions.
-Result<std::vector<iam::IdentityDefinition>> read_definitions(const std::filesystem::path& path,
-                                                              std::string_view account) {
+/// What the operator's file holds.
+struct PrincipalFile {
+  std::vector<iam::IdentityDefinition> definitions;
+  sts::Providers providers;
+};
+
+Result<sts::Provider> read_provider(const json::Value& value, std::string_view account,
+                                    const std::filesystem::path& folder) {
+  sts::Provider provider;
+  provider.account = account;
+  std::filesystem::path keys;
+  bool understood = value.type() == json::Value::Type::kObject;
+  value.for_each_member([&](std::string_view name, json::Value member) {
+    if (name == "issuer" && member.string()) {
+      provider.issuer = *member.string();
+    } else if (name == "account" && member.string()) {
+      provider.account = *member.string();
+    } else if (name == "keys" && member.string()) {
+      keys = folder / std::string(*member.string());
+    } else if (name == "audiences" && member.type() == json::Value::Type::kArray) {
+      for (std::size_t i = 0; i < member.size(); ++i) {
+        provider.audiences.emplace_back(member.element(i).string().value_or(""));
+      }
+    } else {
+      understood = false;
+    }
+    return understood;
+  });
+  if (!understood || !provider.issuer.starts_with("https://") ||
+      !iam::is_account(provider.account) || provider.audiences.empty() || keys.empty()) {
+    return Error(ErrorCode::kValidation,
+                 "a provider has an issuer (https://…), an array of audiences, keys (the path of a "
+                 "key set) and perhaps an account");
+  }
+  TRY_ASSIGN(const std::string text, read_file(keys));
+  TRY_ASSIGN(provider.keys, sts::KeySet::parse(text));
+  return provider;
+}
+
+/// Calls `take` for each element of an array that may be absent; an error names its place.
+Result<void> for_each_element(const json::Value& root, const std::string& name,
+                              const std::filesystem::path& path,
+                              const std::function<Result<void>(const json::Value& element)>& take) {
+  const auto array = root.member(name);
+  if (!array) return {};
+  for (std::size_t i = 0; i < array->size(); ++i) {
+    const auto taken = take(array->element(i));
+    if (!taken) {
+      return named(path.string() + ", " + name + ", " + std::to_string(i), taken.error());
+    }
+  }
+  return {};
+}
+
+/// An object with the arrays `principals` and `providers`.
+Result<PrincipalFile> read_principal_file(const std::filesystem::path& path,
+                                          std::string_view account) {
   TRY_ASSIGN(std::string text, read_file(path));
   TRY_ASSIGN(const auto document, parse_json(text, path.string()));
-  const auto principals = document.root().member("principals");
-  if (!principals || principals->type() != json::Value::Type::kArray) {
-    return Error(ErrorCode::kValidation, path.string() + " has no array \"principals\"");
-  }
-  std::vector<iam::IdentityDefinition> definitions;
-  for (std::size_t i = 0; i < principals->size(); ++i) {
-    auto definition = iam::parse_definition(principals->element(i), account);
-    if (!definition) {
-      return named(path.string() + ", principal " + std::to_string(i), definition.error());
+  const json::Value root = document.root();
+  Result<void> known;
+  root.for_each_member([&](std::string_view name, json::Value value) {
+    const bool is_known =
+        (name == "principals" || name == "providers") && value.type() == json::Value::Type::kArray;
+    if (!is_known) {
+      known = Error(ErrorCode::kValidation,
+                    path.string() + " has \"" + std::string(name) +
+                        "\", and not only the arrays \"principals\" and \"providers\"");
     }
-    definitions.push_back(std::move(*definition));
+    return is_known;
+  });
+  TRY(std::move(known));
+  if (root.type() != json::Value::Type::kObject) {
+    return Error(ErrorCode::kValidation, path.string() + " is no JSON object");
   }
-  return definitions;
+  PrincipalFile file;
+  TRY(for_each_element(root, "principals", path, [&](const json::Value& element) -> Result<void> {
+    TRY_ASSIGN(auto definition, iam::parse_definition(element, account));
+    file.definitions.push_back(std::move(definition));
+    return {};
+  }));
+  TRY(for_each_element(root, "providers", path, [&](const json::Value& element) -> Result<void> {
+    TRY_ASSIGN(auto provider, read_provider(element, account, path.parent_path()));
+    file.providers.push_back(std::move(provider));
+    return {};
+  }));
+  return file;
 }
 
 struct Named {
@@ -105,11 +175,11 @@ Result<void> PrincipalStore::load_locked() {
     TRY_ASSIGN(auto definition, iam::parse_definition(document.root(), row.account));
     put_over(all, std::move(definition));
   }
-  std::vector<iam::IdentityDefinition> from_file;
+  PrincipalFile file;
   if (!options_.file.empty()) {
-    TRY_ASSIGN(from_file, read_definitions(options_.file, options_.account));
+    TRY_ASSIGN(file, read_principal_file(options_.file, options_.account));
   }
-  for (const auto& definition : from_file) put_over(all, definition);
+  for (const auto& definition : file.definitions) put_over(all, definition);
 
   std::vector<iam::Identity> identities;
   for (const auto& definition : all) {
@@ -118,7 +188,8 @@ Result<void> PrincipalStore::load_locked() {
     identities.push_back(std::move(*identity));
   }
   definitions_ = std::move(all);
-  file_definitions_ = std::move(from_file);
+  file_definitions_ = std::move(file.definitions);
+  providers_.publish(std::make_shared<const sts::Providers>(std::move(file.providers)));
   directory_.publish(std::move(identities));
   return {};
 }

@@ -14,6 +14,7 @@
 #include "iam/identity_directory.h"
 #include "iam/session_revocations.h"
 #include "store/identity_store.h"
+#include "sts/web_identity.h"
 
 namespace keyhold::app {
 
@@ -54,6 +55,8 @@ class PrincipalStore {
 
   const iam::IdentityDirectory& directory() const { return directory_; }
   const iam::SessionRevocations& revocations() const { return revocations_; }
+  /// The file's OpenID providers.
+  const sts::ProviderSnapshot& providers() const { return providers_; }
   const PrincipalOptions& options() const { return options_; }
 
  private:
@@ -70,6 +73,7 @@ class PrincipalStore {
   std::vector<iam::IdentityDefinition> file_definitions_;
   iam::IdentityDirectory directory_;
   iam::SessionRevocations revocations_;
+  sts::ProviderSnapshot providers_;
 };
 
 }  // namespace keyhold::app

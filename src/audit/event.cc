@@ -20,6 +20,10 @@ std::string_view to_string(IdentityType type) {
       return "IAMUser";
     case IdentityType::kRoot:
       return "Root";
+    case IdentityType::kAssumedRole:
+      return "AssumedRole";
+    case IdentityType::kWebIdentityUser:
+      return "WebIdentityUser";
   }
   return "Unknown";
 }
@@ -63,6 +67,21 @@ void write_identity(json::Writer& json, const UserIdentity& identity) {
   member_if_any(json, "accountId", identity.account_id);
   member_if_any(json, "accessKeyId", identity.access_key_id);
   member_if_any(json, "userName", identity.user_name);
+  member_if_any(json, "identityProvider", identity.identity_provider);
+  if (!identity.issuer_arn.empty()) {
+    json.key("sessionContext").begin_object().key("sessionIssuer").begin_object();
+    member(json, "type", "Role");
+    member(json, "principalId", identity.issuer_id);
+    member(json, "arn", identity.issuer_arn);
+    member(json, "accountId", identity.account_id);
+    member(json, "userName", identity.issuer_name);
+    json.end_object().key("attributes").begin_object();
+    if (identity.session_issued_at) {
+      member(json, "creationDate", to_iso8601(*identity.session_issued_at));
+    }
+    member(json, "mfaAuthenticated", "false");
+    json.end_object().end_object();
+  }
   json.end_object();
 }
 
@@ -92,7 +111,8 @@ std::string render(const ApiCallEvent& event) {
   member(json, "sourceIPAddress", event.source_ip_address);
   member_if_any(json, "userAgent", event.user_agent);
   if (event.error) {
-    member(json, "errorCode", error_code_in_trail(event.error->code()));
+    member(json, "errorCode",
+           event.error_code.empty() ? error_code_in_trail(event.error->code()) : event.error_code);
     member_if_any(json, "errorMessage", event.error->message());
   }
   raw_or_null(json, "requestParameters", event.request_parameters);

@@ -24,6 +24,8 @@ enum class IdentityType : std::uint8_t {
   kUnknown,  ///< the call was not authenticated
   kIamUser,
   kRoot,
+  kAssumedRole,      ///< a session of a role
+  kWebIdentityUser,  ///< somebody that an OpenID provider vouches for
 };
 
 /// Who called. Empty members are left out.
@@ -34,6 +36,12 @@ struct UserIdentity {
   std::string account_id;
   std::string access_key_id;
   std::string user_name;
+  std::string identity_provider;  ///< of a web identity
+  /// Of a session, shown as sessionContext: the role that issued it, and when.
+  std::string issuer_arn;
+  std::string issuer_id;
+  std::string issuer_name;
+  std::optional<TimePoint> session_issued_at;
 };
 
 struct Resource {
@@ -61,6 +69,7 @@ struct ApiCallEvent {
   std::string user_agent;  ///< as the client sent it; empty: left out
   /// Why the call failed. Its detail is not written; without a message there is no errorMessage.
   std::optional<Error> error;
+  std::string error_code;  ///< of a service whose codes are not Error's; empty: the error's own
   RawJson request_parameters;
   RawJson response_elements;  ///< `null` if the call failed, whatever is here
   RawJson additional_event_data;

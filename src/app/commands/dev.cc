@@ -12,6 +12,7 @@
 #include "api/dispatcher.h"
 #include "app/config.h"
 #include "app/control_socket.h"
+#include "app/credential_sources.h"
 #include "app/credential_store.h"
 #include "app/data_folder.h"
 #include "app/dev_profile.h"
@@ -21,6 +22,7 @@
 #include "app/inspection.h"
 #include "app/principal_commands.h"
 #include "app/principal_store.h"
+#include "app/security_token_sealer.h"
 #include "app/service_key.h"
 #include "http/server.h"
 #include "store/sqlite_store.h"
@@ -243,10 +245,21 @@ Result<void> serve(const DevOptions& options) {
                    log::error("principals stay as they were: " + loaded.error().message());
                }));
   }
-  iam::SigV4Verifier verifier(credentials.snapshot(), iam::RegionPolicy::any());
+  SecurityTokenSealer token_sealer(sealer, service_key);
+  sts::SessionCredentials session_credentials(token_sealer, principals.directory(),
+                                              principals.revocations(), random,
+                                              principals.options().knows_key);
+  const CredentialSources sources(credentials.snapshot(), session_credentials);
+  iam::SigV4Verifier verifier(sources, iam::RegionPolicy::any());
+  const iam::SigV4Verifier session_verifier(sources, iam::RegionPolicy::any(), "sts");
+  const sts::Service session_service(principals.directory(), session_credentials,
+                                     principals.providers());
   PrincipalCommands principal_commands(principals, credentials, verifier);
   api::Dispatcher dispatcher(*service);
-  Gateway gateway(verifier, principals.directory(), dispatcher, *recorder, wall_clock);
+  SessionGateway session_gateway(session_verifier, principals.directory(), session_service,
+                                 *recorder, wall_clock);
+  Gateway gateway(verifier, principals.directory(), dispatcher, session_gateway, *recorder,
+                  wall_clock);
 
   TRY_ASSIGN(const auto server,
              http::Server::start(
