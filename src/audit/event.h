@@ -36,12 +36,12 @@ struct UserIdentity {
   std::string account_id;
   std::string access_key_id;
   std::string user_name;
-  std::string identity_provider;  ///< of a web identity
+  std::string identity_provider{};  ///< of a web identity
   /// Of a session, shown as sessionContext: the role that issued it, and when.
-  std::string issuer_arn;
-  std::string issuer_id;
-  std::string issuer_name;
-  std::optional<TimePoint> session_issued_at;
+  std::string issuer_arn{};
+  std::string issuer_id{};
+  std::string issuer_name{};
+  std::optional<TimePoint> session_issued_at{};
 };
 
 struct Resource {
