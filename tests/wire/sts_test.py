@@ -496,6 +496,74 @@ class AssumeRole(StsCase):
         self.assertNotIn(answer["SecretAccessKey"], self.service.log())
 
 
+class Explanation(StsCase):
+    """`keyhold policy explain`: the decision that the call itself would meet."""
+
+    def explain(self, principal, action, key, *arguments):
+        return self.command(
+            "policy", "explain", "--principal", principal, "--action", action, "--key", key,
+            *arguments,
+        )
+
+    def test_names_the_statement_that_decides(self):
+        key = self.admin.kms("CreateKey")["KeyMetadata"]["KeyId"]
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "OnlyShop",
+                    "Effect": "Allow",
+                    "Action": "kms:Encrypt",
+                    "Resource": "*",
+                    "Condition": {"StringEquals": {"kms:EncryptionContext:app": "shop"}},
+                }
+            ],
+        }
+        kim = self.new_user("kim", policies={"shop": policy})
+        arn = f"arn:aws:iam::{ACCOUNT}:user/kim"
+        allowed = self.explain(arn, "kms:Encrypt", key, "--context", "app=shop")
+        self.assertEqual(allowed["decision"], "allowed")
+        self.assertIn('"OnlyShop"', allowed["reason"])
+        refused = self.explain(arn, "kms:Encrypt", key)
+        self.assertEqual(refused["decision"], "denied")
+        members = {"KeyId": key, "Plaintext": signing.blob(b"x")}
+        kim.kms("Encrypt", EncryptionContext={"app": "shop"}, **members)
+        text = self.kms_denied("AccessDeniedException", kim, "Encrypt", **members)
+        self.assertEqual(refused["message"], text)
+
+    def test_a_session_is_judged_by_its_role(self):
+        key = self.admin.kms("CreateKey")["KeyMetadata"]["KeyId"]
+        self.put_role(trust({"AWS": ACCOUNT}), policies={"all": ALLOW_ALL})
+        arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/app/s1"
+        self.assertEqual(self.explain(arn, "kms:Decrypt", key)["decision"], "allowed")
+        self.session(self.assume(self.admin)).kms("DescribeKey", KeyId=key)
+
+    def test_what_cannot_be_asked_is_refused(self):
+        for arguments in (
+            ("nobody", "kms:Encrypt", "x"),
+            (f"arn:aws:iam::{ACCOUNT}:user/admin", "s3:GetObject", "x"),
+            (f"arn:aws:iam::{ACCOUNT}:user/admin", "kms:Encrypt", "no-such-key"),
+            (f"arn:aws:sts::{ACCOUNT}:assumed-role/none/s1", "kms:Encrypt", "x"),
+        ):
+            done = self.service.run(
+                "policy", "explain", "--principal", arguments[0], "--action", arguments[1],
+                "--key", arguments[2],
+            )
+            self.assertEqual(done.returncode, 2, arguments)
+
+    def test_a_policy_with_an_unknown_key_of_kms_is_refused(self):
+        policy = {**ALLOW_ALL}
+        policy["Statement"] = [
+            {**ALLOW_ALL["Statement"][0], "Condition": {"Bool": {"kms:NoSuchKey": "true"}}}
+        ]
+        path = os.path.join(self.service.root, "bad.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"type": "user", "name": "lou", "policies": {"p": policy}}, file)
+        done = self.service.run("principal", "put", path)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("kms:NoSuchKey", done.stderr)
+
+
 class WebIdentity(StsCase):
     """AssumeRoleWithWebIdentity, as SDKs in a cluster call it: unsigned."""
 

@@ -20,6 +20,7 @@
 #include "app/file_watch.h"
 #include "app/gateway.h"
 #include "app/inspection.h"
+#include "app/policy_explanation.h"
 #include "app/principal_commands.h"
 #include "app/principal_store.h"
 #include "app/security_token_sealer.h"
@@ -234,8 +235,9 @@ Result<void> serve(const DevOptions& options) {
   TRY_ASSIGN(const auto service,
              kms::Service::start(*store, *token, domain_clock, random, *recorder, config.kms));
 
-  PrincipalStore principals(*store, wall_clock,
-                            {config.account, config.administrator, config.principals_file});
+  PrincipalStore principals(
+      *store, wall_clock,
+      {config.account, config.administrator, config.principals_file, knows_condition_key});
   TRY(principals.load());
   std::unique_ptr<FileWatch> watch;
   if (!config.principals_file.empty()) {
@@ -279,6 +281,9 @@ Result<void> serve(const DevOptions& options) {
                      return render_reconcile(report);
                    }
                    if (auto answer = principal_commands.answer(command, request)) return *answer;
+                   if (command == "policy.explain") {
+                     return explain_policy(*service, principals.directory(), wall_clock, request);
+                   }
                    return Error(ErrorCode::kValidation,
                                 "there is no command '" + std::string(command) + "'");
                  }));

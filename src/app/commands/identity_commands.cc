@@ -70,9 +70,41 @@ void IdentityCommands::add_to(CLI::App& cli) {
         ->add_option("access_key_id", options_.access_key_id, "The access key's id")
         ->required();
   }
+
+  policy_ = cli.add_subcommand("policy", "What policies and grants of a running service say");
+  policy_->require_subcommand(1);
+  CLI::App* explain =
+      add_command(*policy_, "explain",
+                  "Print whether a call would be allowed, and which statement or grant says so");
+  explain->add_option("--principal", options_.principal, "ARN of a user, a session or root")
+      ->required();
+  explain->add_option("--action", options_.action, "The action, as kms:Encrypt")->required();
+  explain->add_option("--key", options_.key, "Id, ARN or alias of the key");
+  explain->add_option("--region", options_.region, "Where the call is made")->capture_default_str();
+  explain->add_option("--source-ip", options_.source_ip, "The caller's address");
+  explain->add_option("--context", options_.context, "A pair of the encryption context")
+      ->take_all()
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+}
+
+std::optional<std::string> IdentityCommands::explanation_request() const {
+  json::Writer writer;
+  writer.begin_object().key("command").string("policy.explain");
+  writer.key("principal").string(options_.principal).key("action").string(options_.action);
+  writer.key("key").string(options_.key).key("region").string(options_.region);
+  writer.key("sourceIp").string(options_.source_ip).key("context").begin_object();
+  for (const std::string& pair : options_.context) {
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string::npos) return std::nullopt;
+    writer.key(pair.substr(0, equals)).string(pair.substr(equals + 1));
+  }
+  writer.end_object().end_object();
+  return std::string(writer.text());
 }
 
 std::optional<std::string> IdentityCommands::request() const {
+  if (policy_->parsed()) return explanation_request();
   const CLI::App* group = principal_->parsed() ? principal_ : credential_;
   const std::string command = group->get_subcommands().front()->get_name();
   json::Writer writer;
@@ -98,10 +130,13 @@ std::optional<std::string> IdentityCommands::request() const {
 }
 
 std::optional<int> IdentityCommands::run() {
-  if (!principal_->parsed() && !credential_->parsed()) return std::nullopt;
+  if (!principal_->parsed() && !credential_->parsed() && !policy_->parsed()) return std::nullopt;
   const auto asked = request();
   if (!asked) {
-    std::cerr << "keyhold: " << options_.file << " cannot be read or is not JSON\n";
+    std::cerr << "keyhold: "
+              << (policy_->parsed() ? "--context takes NAME=VALUE"
+                                    : options_.file + " cannot be read or is not JSON")
+              << "\n";
     return kUsersFault;
   }
   const auto answer = ask_service(std::filesystem::path(options_.data) / kSocketFile, *asked);
