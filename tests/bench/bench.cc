@@ -31,13 +31,14 @@ struct Options {
   std::filesystem::path document;
   std::string length = "full";  ///< full, quick
   std::string parts = "compare,token,allocations,durability,growth";
+  std::string transports = "plain,tls";
   std::vector<std::string> settings;
 
   bool quick() const { return length == "quick"; }
   bool has(const std::string& part) const { return parts.find(part) != std::string::npos; }
 };
 
-std::vector<Case> cases(const Options& options) {
+std::vector<Case> all_cases(const Options& options) {
   std::vector<Case> all = {{"Encrypt", kMany, Transport::kPlain, 0.40},
                            {"Decrypt", kMany, Transport::kPlain, 0.40},
                            {"GenerateDataKey", kMany, Transport::kPlain, 0.38},
@@ -57,6 +58,15 @@ std::vector<Case> cases(const Options& options) {
   all.push_back({"GenerateDataKey", kMany, Transport::kTls, 0.50});
   all.push_back({"Decrypt", kMany, Transport::kTls, 0.50});
   return all;
+}
+
+std::vector<Case> cases(const Options& options) {
+  std::vector<Case> wanted = all_cases(options);
+  std::erase_if(wanted, [&](const Case& each) {
+    const char* transport = each.transport == Transport::kTls ? "tls" : "plain";
+    return options.transports.find(transport) == std::string::npos;
+  });
+  return wanted;
 }
 
 std::string token_table(const Options& options) {
@@ -224,6 +234,7 @@ int main(int argc, char** argv) {
   cli.add_option("--length", options.length, "full or quick")
       ->check(CLI::IsMember({"full", "quick"}));
   cli.add_option("--parts", options.parts, "Which to run, with commas between them");
+  cli.add_option("--transports", options.transports, "plain, tls, or both");
   cli.add_option("--set", options.settings, "Configuration of the compared service");
   CLI11_PARSE(cli, argc, argv);
   try {
