@@ -3,6 +3,7 @@
 else that a client of AWS does not have.
 """
 
+import json
 import os
 import threading
 import unittest
@@ -270,6 +271,44 @@ class Errors(Boto3Case):
         kms = client(keyhold)
         with self.assertRaises(kms.exceptions.ConflictException):
             kms.rotate_key_on_demand(KeyId=key)
+
+
+class ShortLivedCredentials(Boto3Case):
+    """STS and the credentials it gives, through the SDK's own providers."""
+
+    def test_an_assumed_role_calls_kms_within_its_session_policy(self):
+        root = "arn:aws:iam::000000000000:root"
+        definition = {
+            "type": "role",
+            "name": "app",
+            "trustPolicy": self.policy("sts:AssumeRole", Principal={"AWS": root}),
+            "policies": {"all": self.policy("kms:*", Resource="*")},
+        }
+        path = os.path.join(self.service.root, "role.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(definition, file)
+        self.assertEqual(self.service.run("principal", "put", path).returncode, 0)
+        sts = boto3.client("sts", endpoint_url=self.service.endpoint)
+        self.assertTrue(sts.get_caller_identity()["Arn"].endswith(":user/admin"))
+        made = sts.assume_role(
+            RoleArn="arn:aws:iam::000000000000:role/app",
+            RoleSessionName="s1",
+            Policy=json.dumps(self.policy(["kms:CreateKey", "kms:Encrypt"], Resource="*")),
+        )["Credentials"]
+        session = boto3.Session(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+        kms = session.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        blob = kms.encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+        with self.assertRaises(botocore.exceptions.ClientError) as caught:
+            kms.decrypt(CiphertextBlob=blob, KeyId=key)
+        error = caught.exception.response["Error"]
+        self.assertEqual(error["Code"], "AccessDeniedException")
+        self.assertIn("because no session policy allows the kms:Decrypt action", error["Message"])
+
+    @staticmethod
+    def policy(action, **members):
+        statement = {"Effect": "Allow", "Action": action, **members}
+        return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 if __name__ == "__main__":
