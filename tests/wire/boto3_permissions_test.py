@@ -36,6 +36,8 @@ class Permissions(unittest.TestCase):
         cls.service = service.Service({"account": OWNER})
         cls.addClassCleanup(cls.service.close)
         cls.service.start()
+        if cls.service.run("principal", "list").returncode != 0:
+            raise unittest.SkipTest("this program has no commands that make principals")
         cls.admin = cls.client(cls.service.credentials())
 
     @classmethod
