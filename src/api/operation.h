@@ -17,6 +17,7 @@
 #include "api/context.h"
 #include "api/shape.h"
 #include "base/error.h"
+#include "base/short_list.h"
 #include "kms/authorizer.h"
 #include "kms/call_parameters.h"
 #include "kms/key_state.h"
@@ -86,25 +87,6 @@ Error dry_run_verdict();
 /// Whether a call may run on the thread that read it: light ones touch no store and wait for
 /// nothing but, briefly, a token.
 enum class Weight : std::uint8_t { kLight, kHeavy };
-
-/// A constexpr list of at most kCapacity elements, so that rows need no arrays beside them.
-template <typename T, std::size_t kCapacity>
-class ShortList {
- public:
-  constexpr ShortList() = default;
-  // NOLINTNEXTLINE(google-explicit-constructor): rows list elements in braces.
-  constexpr ShortList(std::initializer_list<T> elements) {
-    for (const T& element : elements) elements_.at(size_++) = element;
-  }
-  constexpr const T* begin() const { return elements_.data(); }
-  constexpr const T* end() const { return elements_.data() + size_; }
-  constexpr std::size_t size() const { return size_; }
-  constexpr const T& operator[](std::size_t index) const { return elements_.at(index); }
-
- private:
-  std::array<T, kCapacity> elements_{};
-  std::size_t size_ = 0;
-};
 
 struct Operation {
   std::string_view name;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/key_spec.h"
+
 namespace keyhold {
 namespace {
 
@@ -17,13 +19,16 @@ void expect_round_trip(std::initializer_list<Word> words) {
 }
 
 TEST(Vocabulary, EverySpellingStandsForItsWord) {
-  expect_round_trip({KeySpec::kSymmetricDefault});
-  expect_round_trip({KeyUsage::kEncryptDecrypt});
+  for (const KeySpecRow& row : key_spec_rows()) expect_round_trip({row.spec});
+  for (const AlgorithmRow& row : algorithm_rows()) expect_round_trip({row.algorithm});
+  expect_round_trip({KeyUsage::kEncryptDecrypt, KeyUsage::kSignVerify, KeyUsage::kGenerateVerifyMac,
+                     KeyUsage::kKeyAgreement});
+  expect_round_trip({MessageType::kRaw, MessageType::kDigest, MessageType::kExternalMu});
   expect_round_trip({KeyOrigin::kAwsKms});
   expect_round_trip({KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion});
   expect_round_trip({RotationType::kAutomatic, RotationType::kOnDemand});
-  expect_round_trip({Custody::kResident});
-  expect_round_trip({Construction::kEcbDerived, Construction::kDirect});
+  expect_round_trip({Custody::kResident, Custody::kHostStaged});
+  expect_round_trip({Construction::kNative, Construction::kEcbDerived, Construction::kDirect});
 }
 
 TEST(Vocabulary, SpellsAwsWordsAsOnTheWire) {

@@ -1,35 +1,18 @@
 //= https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateKey.html
-#include <algorithm>
-#include <array>
-
 #include "api/handler.h"
 #include "api/key_metadata.h"
 #include "api/members.h"
 #include "api/operations/policy.h"
 #include "api/tags.h"
+#include "base/key_spec.h"
 
 namespace keyhold::api {
 namespace {
 
-/// Which usages a spec allows, in AWS's words (developer guide, "Key spec reference").
-struct SpecUsages {
-  std::string_view spec_prefix;
-  std::array<std::string_view, 3> usages;
-};
-constexpr auto kSpecUsages = std::to_array<SpecUsages>({
-    {"SYMMETRIC_DEFAULT", {"ENCRYPT_DECRYPT"}},
-    {"RSA_", {"ENCRYPT_DECRYPT", "SIGN_VERIFY"}},
-    {"ECC_NIST_P", {"SIGN_VERIFY", "KEY_AGREEMENT"}},
-    {"ECC_", {"SIGN_VERIFY"}},
-    {"HMAC_", {"GENERATE_VERIFY_MAC"}},
-    {"ML_DSA_", {"SIGN_VERIFY"}},
-    {"SM2", {"ENCRYPT_DECRYPT", "SIGN_VERIFY", "KEY_AGREEMENT"}},
-});
-
+/// Both words are of the model, so both have their row.
 bool is_compatible(std::string_view spec, std::string_view usage) {
-  const auto row = std::ranges::find_if(
-      kSpecUsages, [&](const SpecUsages& one) { return spec.starts_with(one.spec_prefix); });
-  return row != kSpecUsages.end() && std::ranges::count(row->usages, usage) != 0;
+  return row_of(parse_word<KeySpec>(spec).value())
+      .usages.contains(parse_word<KeyUsage>(usage).value());
 }
 
 struct Request {
@@ -105,8 +88,8 @@ Result<kms::NewKey> wanted_key(const Request& in, std::string_view region) {
   if (*in.key_spec == "SM2" && !region.starts_with("cn-")) {
     return Error(ErrorCode::kUnsupportedOperation, "KeySpec SM2 is not supported in this Region");
   }
-  const auto spec = parse_word<KeySpec>(*in.key_spec);
-  if (!spec) {
+  const KeySpec spec = parse_word<KeySpec>(*in.key_spec).value();
+  if (spec != KeySpec::kSymmetricDefault) {
     return Error(ErrorCode::kUnsupportedOperation,
                  "KeySpec " + *in.key_spec + " is not supported.");
   }
@@ -118,7 +101,7 @@ Result<kms::NewKey> wanted_key(const Request& in, std::string_view region) {
   return kms::NewKey{.description = *in.description,
                      .policy = in.policy.value_or(""),
                      .tags = from_wire(in.tags),
-                     .spec = *spec,
+                     .spec = spec,
                      .usage = parse_word<KeyUsage>(*in.key_usage).value(),
                      .origin = *origin};
 }
