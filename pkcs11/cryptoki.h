@@ -17,6 +17,17 @@ using Bytes = std::vector<std::uint8_t>;
 using ByteView = std::span<const std::uint8_t>;
 using SlotId = CK_SLOT_ID;
 
+// PKCS#11 3.0, section 2.3.14, and 3.2, section 6.67: newer than the header.
+struct EddsaParameters {
+  CK_BBOOL prehashed;
+  CK_ULONG context_len;
+  CK_BYTE* context;
+};
+inline constexpr CK_MECHANISM_TYPE kMlDsaKeyPairGen = 0x1C;
+inline constexpr CK_MECHANISM_TYPE kMlDsa = 0x1D;
+inline constexpr CK_KEY_TYPE kKeyTypeMlDsa = 0x4A;
+inline constexpr CK_ATTRIBUTE_TYPE kParameterSet = 0x61D;
+
 /// Where a span's bytes are, in the form Cryptoki takes: never null, since modules answer
 /// CKR_ARGUMENTS_BAD to a null pointer even beside the length 0. Cryptoki lacks const; modules do
 /// not write to what is input.

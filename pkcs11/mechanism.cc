@@ -36,7 +36,8 @@ constexpr std::size_t kMaxRsaBytes = 2048;
 struct Mechanism::State {
   CK_MECHANISM mechanism{};
   std::variant<std::monostate, CK_GCM_PARAMS, CK_KEY_DERIVATION_STRING_DATA,
-               CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_ECDH1_DERIVE_PARAMS>
+               CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_ECDH1_DERIVE_PARAMS,
+               EddsaParameters>
       parameters;
   Bytes first;
   Bytes second;
@@ -132,6 +133,12 @@ Result<Mechanism> Mechanism::ecdh(ByteView peer_point) {
   parameters.kdf = CKD_NULL;
   parameters.public_data = input(out.state_->first);
   parameters.public_data_len = length(out.state_->first);
+  return out;
+}
+
+Mechanism Mechanism::ed25519ph() {
+  Mechanism out(CKM_EDDSA);
+  out.state_->use(EddsaParameters{CK_TRUE, 0, nullptr});
   return out;
 }
 

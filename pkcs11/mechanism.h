@@ -38,6 +38,11 @@ class Mechanism {
   /// OCTET STRING; not empty (CKR_MECHANISM_PARAM_INVALID).
   static Result<Mechanism> ecdh(ByteView peer_point);
 
+  /// CKM_EDDSA for Ed25519ph with an empty context (PKCS#11 3.0, section 2.3.14); without
+  /// parameters, as plain() makes it, CKM_EDDSA is Ed25519. Modules are known that ignore the
+  /// parameters and answer success.
+  static Mechanism ed25519ph();
+
   Mechanism(Mechanism&&) noexcept;
   Mechanism& operator=(Mechanism&&) noexcept;
   ~Mechanism();

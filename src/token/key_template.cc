@@ -1,8 +1,10 @@
 #include "token/key_template.h"
 
+#include <array>
 #include <initializer_list>
 
 #include "token/construction.h"
+#include "token/key_kind.h"
 
 namespace keyhold::token {
 namespace {
@@ -34,7 +36,115 @@ pkcs11::Attributes named(pkcs11::Attributes attributes, ByteView id, std::string
   return attributes;
 }
 
+void reside(pkcs11::Attributes& attributes, Residence residence) {
+  residence == Residence::kToken ? attributes.yes(CKA_TOKEN) : attributes.no(CKA_TOKEN);
+}
+
+/// The usages that a class of objects knows: tokens refuse others in a template.
+constexpr CK_ATTRIBUTE_TYPE kPrivateUsages[] = {CKA_DECRYPT, CKA_SIGN, CKA_SIGN_RECOVER, CKA_UNWRAP,
+                                                CKA_DERIVE};
+constexpr CK_ATTRIBUTE_TYPE kPublicUsages[] = {CKA_ENCRYPT, CKA_VERIFY, CKA_VERIFY_RECOVER,
+                                               CKA_WRAP, CKA_DERIVE};
+
+/// The attributes that make a public half what its spec says.
+pkcs11::Attributes public_key_head(KeySpec spec) {
+  const KeySpecRow& row = row_of(spec);
+  pkcs11::Attributes attributes;
+  attributes.number(CKA_CLASS, CKO_PUBLIC_KEY).number(CKA_KEY_TYPE, find_kind(row.form)->type);
+  const ByteView curve = curve_parameters(spec);
+  if (!curve.empty()) {
+    attributes.bytes(CKA_EC_PARAMS, curve);
+  } else if (row.form == KeyForm::kRsa) {
+    constexpr std::array<std::uint8_t, 3> kExponent = {1, 0, 1};
+    attributes.number(CKA_MODULUS_BITS, static_cast<CK_ULONG>(row.bits))
+        .bytes(CKA_PUBLIC_EXPONENT, kExponent);
+  } else {
+    // CKP_ML_DSA_44, _65, _87 are 1, 2, 3.
+    attributes.number(pkcs11::kParameterSet,
+                      row.bits == 44 ? 1UL : row.bits == 65 ? 2UL : 3UL);
+  }
+  return attributes;
+}
+
+/// What the usage of a kind of key asks of its private or secret half.
+CK_ATTRIBUTE_TYPE usage_of(MaterialKind kind) {
+  return find_kind(row_of(algorithms_of(kind.spec, kind.usage).front()))->usage;
+}
+
+void drop(const Profile& profile, pkcs11::Attributes& attributes) {
+  for (const AttributeType type : profile.template_drop) attributes.remove(type);
+}
+
 }  // namespace
+
+pkcs11::Attributes hmac_key_template(const Profile& profile, Residence residence, MaterialKind kind,
+                                     ByteView id, std::string_view label) {
+  pkcs11::Attributes attributes;
+  attributes.number(CKA_CLASS, CKO_SECRET_KEY)
+      .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+      .number(CKA_VALUE_LEN, static_cast<CK_ULONG>(row_of(kind.spec).bits / 8));
+  reside(attributes, residence);
+  attributes.yes(CKA_PRIVATE).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
+  for (const CK_ATTRIBUTE_TYPE usage : kUsages) attributes.no(usage);
+  attributes.yes(usage_of(kind))
+      .mechanisms(CKA_ALLOWED_MECHANISMS, mechanisms_of(kind, Custody::kResident))
+      .bytes(CKA_ID, id)
+      .text(CKA_LABEL, label)
+      .no(CKA_COPYABLE)
+      .no(CKA_MODIFIABLE);
+  drop(profile, attributes);
+  return attributes;
+}
+
+PairTemplates pair_templates(const Profile& profile, Residence residence, MaterialKind kind,
+                             Custody custody, ByteView id, std::string_view label) {
+  PairTemplates templates{public_key_head(kind.spec), {}};
+  pkcs11::Attributes& shown = templates.public_key;
+  reside(shown, residence);
+  shown.no(CKA_PRIVATE);
+  for (const CK_ATTRIBUTE_TYPE usage : kPublicUsages) shown.no(usage);
+  shown.bytes(CKA_ID, id).text(CKA_LABEL, label).no(CKA_COPYABLE).no(CKA_MODIFIABLE);
+
+  pkcs11::Attributes& hidden = templates.private_key;
+  hidden.number(CKA_CLASS, CKO_PRIVATE_KEY)
+      .number(CKA_KEY_TYPE, find_kind(row_of(kind.spec).form)->type);
+  reside(hidden, residence);
+  hidden.yes(CKA_PRIVATE).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
+  for (const CK_ATTRIBUTE_TYPE usage : kPrivateUsages) hidden.no(usage);
+  hidden.yes(usage_of(kind))
+      .mechanisms(CKA_ALLOWED_MECHANISMS, mechanisms_of(kind, custody))
+      .bytes(CKA_ID, id)
+      .text(CKA_LABEL, label)
+      .no(CKA_COPYABLE)
+      .no(CKA_MODIFIABLE);
+  drop(profile, shown);
+  drop(profile, hidden);
+  return templates;
+}
+
+PairTemplates data_key_pair_templates(KeySpec spec) {
+  PairTemplates templates{public_key_head(spec), {}};
+  templates.public_key.no(CKA_TOKEN).no(CKA_PRIVATE);
+  templates.private_key.number(CKA_CLASS, CKO_PRIVATE_KEY)
+      .number(CKA_KEY_TYPE, find_kind(row_of(spec).form)->type)
+      .no(CKA_TOKEN)
+      .yes(CKA_PRIVATE)
+      .no(CKA_SENSITIVE)
+      .yes(CKA_EXTRACTABLE);
+  return templates;
+}
+
+pkcs11::Attributes shared_secret_template(std::size_t size) {
+  pkcs11::Attributes attributes;
+  attributes.number(CKA_CLASS, CKO_SECRET_KEY)
+      .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+      .number(CKA_VALUE_LEN, static_cast<CK_ULONG>(size))
+      .no(CKA_TOKEN)
+      .yes(CKA_PRIVATE)
+      .no(CKA_SENSITIVE)
+      .yes(CKA_EXTRACTABLE);
+  return attributes;
+}
 
 pkcs11::Attributes derived_material_template(const Profile& profile, Residence residence,
                                              ByteView id, std::string_view label) {

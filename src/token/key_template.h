@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "pkcs11/attributes.h"
 #include "token/profile.h"
+#include "token/token.h"
 
 namespace keyhold::token {
 
@@ -26,6 +27,29 @@ pkcs11::Attributes direct_material_template(const Profile& profile, Residence re
 /// The one of the two that the profile's materials are made with.
 pkcs11::Attributes material_template(const Profile& profile, Residence residence, ByteView id,
                                      std::string_view label);
+
+// Keys that work by themselves, resident and host-staged: what only the private or the secret key
+// can do is what its usage says, and by the mechanisms of its algorithms.
+
+/// HMAC keys: as long as their hash (FIPS 198-1, section 3), SIGN alone. MACs are compared here,
+/// where the comparison is known to take constant time.
+pkcs11::Attributes hmac_key_template(const Profile& profile, Residence residence, MaterialKind kind,
+                                     ByteView id, std::string_view label);
+
+/// The two halves of a pair, under one CKA_ID. The public one may do nothing but be read: what it
+/// is for is done outside of the token.
+struct PairTemplates {
+  pkcs11::Attributes public_key;
+  pkcs11::Attributes private_key;
+};
+PairTemplates pair_templates(const Profile& profile, Residence residence, MaterialKind kind,
+                             Custody custody, ByteView id, std::string_view label);
+
+/// A data key pair: session objects that may be read, since they are made to leave.
+PairTemplates data_key_pair_templates(KeySpec spec);
+
+/// What ECDH answers: a session object that is read and destroyed.
+pkcs11::Attributes shared_secret_template(std::size_t size);
 
 /// A message key: a derived session object, ENCRYPT and DECRYPT.
 pkcs11::Attributes message_key_template(const Profile& profile);

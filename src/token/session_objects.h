@@ -31,6 +31,10 @@ class SessionObjects : public std::enable_shared_from_this<SessionObjects> {
                                        const pkcs11::Attributes& attributes);
   pkcs11::Result<SessionObject> generate(const pkcs11::Mechanism& mechanism,
                                          const pkcs11::Attributes& attributes);
+  struct Pair;
+  pkcs11::Result<Pair> generate_pair(const pkcs11::Mechanism& mechanism,
+                                     const pkcs11::Attributes& public_attributes,
+                                     const pkcs11::Attributes& private_attributes);
   pkcs11::Result<SessionObject> create(const pkcs11::Attributes& attributes);
   pkcs11::Result<SessionObject> copy(pkcs11::ObjectHandle object,
                                      const pkcs11::Attributes& changes);
@@ -87,6 +91,11 @@ class SessionObject {
   std::shared_ptr<SessionObjects> objects_;
   SessionObjects::Owner owner_;
   pkcs11::ObjectHandle handle_;
+};
+
+struct SessionObjects::Pair {
+  SessionObject public_key;
+  SessionObject private_key;
 };
 
 }  // namespace keyhold::token

@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/algorithm.h"
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
@@ -26,6 +27,16 @@
 #include "base/vocabulary.h"
 
 namespace keyhold::token {
+
+class PublicKey;  // token/public_key.h
+
+/// What a key material is for: it decides how the object is made and what it can do.
+struct MaterialKind {
+  KeySpec spec = KeySpec::kSymmetricDefault;
+  KeyUsage usage = KeyUsage::kEncryptDecrypt;
+
+  bool operator==(const MaterialKind&) const = default;
+};
 
 /// A key material as the store knows it, and so as it may be used.
 struct Material {
@@ -36,12 +47,24 @@ struct Material {
   /// Bound into each ciphertext's header tag: who these messages belong to (for KMS keys the key id
   /// and the key material id, length-prefixed). Any bytes, the same for the life of the material.
   Bytes subject;
+  MaterialKind kind{};
+  Custody custody = Custody::kResident;
+  /// Of a pair; its fingerprint is the check value.
+  std::shared_ptr<const PublicKey> public_key{};
 };
 
 /// What a new material was made as.
 struct GeneratedMaterial {
   Construction construction = Construction::kEcbDerived;
   Bytes check_value;
+  Custody custody = Custody::kResident;
+  Bytes public_key{};  ///< SubjectPublicKeyInfo in DER; empty for what is no pair
+};
+
+/// A pair for use outside: SubjectPublicKeyInfo and PKCS#8 PrivateKeyInfo, in DER.
+struct DataKeyPair {
+  Bytes public_key;
+  Secret private_key;
 };
 
 /// What the token itself says of an object, read back: an attribute it does not show stays empty
@@ -92,15 +115,25 @@ class Token {
 
   virtual TokenIdentity identity() const = 0;
 
+  // What the token can do, as it was seen to when it was opened.
+  /// kUnsupportedOperation, with a sentence that names what the token lacks, for a kind of key that
+  /// it cannot make or use.
+  virtual Result<void> check_kind(MaterialKind kind) const = 0;
+  /// The same for an algorithm and a material of that kind and custody.
+  virtual Result<void> check_algorithm(MaterialKind kind, Custody custody,
+                                       Algorithm algorithm) const = 0;
+
   // Key material.
-  /// Generates AES-256 key material under that name, syncs what the profile says must be synced,
-  /// reads its attributes back and proves a use of it. After an error the name must not be used for
-  /// another attempt; an object may or may not exist under it.
+  /// Generates key material of that kind under that name (of a pair, both objects), syncs what the
+  /// profile says must be synced, reads its attributes back and proves a use of it. After an error
+  /// the name must not be used for another attempt; an object may or may not exist under it.
   virtual Result<GeneratedMaterial> generate_material(const ObjectName& name,
-                                                      std::string_view label) = 0;
-  /// Looks for what an interrupted generate_material left: the material, if exactly one object of
-  /// that name exists and proves to be a whole key; nothing otherwise.
-  virtual Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name) = 0;
+                                                      std::string_view label,
+                                                      MaterialKind kind) = 0;
+  /// Looks for what an interrupted generate_material left: the material, if exactly the objects of
+  /// one attempt have that name and prove to be a whole key; nothing otherwise.
+  virtual Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name,
+                                                                  MaterialKind kind) = 0;
   /// Compares the object behind the name with the material's check value, in the token.
   virtual Result<void> check_material(const Material& material) = 0;
   /// Destroys every object of that name; success also if there was none.
@@ -122,6 +155,28 @@ class Token {
                                 ByteView plaintext) = 0;
   virtual Result<Secret> decrypt(const MessageKey& key, ByteView iv, ByteView aad,
                                  ByteView ciphertext_and_tag) = 0;
+
+  // Keys that work by themselves. Each does what its kind is for; an algorithm of another kind is
+  // kKmsInternal, since callers have compared the two. What is done with a public key alone is done
+  // outside of the token, and answered while the token is away.
+  /// A signature in AWS's form (ECDSA: DER), or the whole of an HMAC. The message's type and length
+  /// are right for the algorithm.
+  virtual Result<Bytes> sign(const Material& material, Algorithm algorithm,
+                             const Message& message) = 0;
+  /// kKmsInvalidSignature (no message) for what is not a signature of the message.
+  virtual Result<void> verify(const Material& material, Algorithm algorithm,
+                              const Message& message, ByteView signature) = 0;
+  /// RSAES-OAEP. The plaintext is not longer than max_oaep_message().
+  virtual Result<Bytes> encrypt_padded(const Material& material, Algorithm algorithm,
+                                       ByteView plaintext) = 0;
+  /// kInvalidCiphertext, always after the same work, for what does not decrypt.
+  virtual Result<Secret> decrypt_padded(const Material& material, Algorithm algorithm,
+                                        ByteView ciphertext) = 0;
+  /// ECDH: the x coordinate, as long as the curve's. `point`: uncompressed, known to lie on the
+  /// curve (peer_point()).
+  virtual Result<Secret> agree(const Material& material, ByteView point) = 0;
+  /// A new pair, of which the token keeps nothing.
+  virtual Result<DataKeyPair> generate_data_key_pair(KeySpec spec) = 0;
 
   /// Random bytes from the token's generator.
   virtual Result<Secret> random(std::size_t size) = 0;
