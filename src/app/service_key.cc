@@ -51,13 +51,13 @@ Result<token::Material> open_service_key(store::Store& store, token::Token& toke
     const auto intended = ObjectName::from_hex(*intent);
     if (intended) {
       name = *intended;
-      TRY_ASSIGN(made, token.adopt_material(name));
+      TRY_ASSIGN(made, token.adopt_material(name, {}));
     }
   }
   if (!made) {
     name = ObjectName::draw(random);
     TRY(store.put_setting(kIntentSetting, name.hex()));
-    TRY_ASSIGN(made, token.generate_material(name, kLabel));
+    TRY_ASSIGN(made, token.generate_material(name, kLabel, {}));
     log::info("made the service key in the token");
   }
   token::Material key;

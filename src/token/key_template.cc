@@ -1,10 +1,12 @@
 #include "token/key_template.h"
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 
 #include "token/construction.h"
 #include "token/key_kind.h"
+#include "token/public_key.h"
 
 namespace keyhold::token {
 namespace {
@@ -58,10 +60,6 @@ pkcs11::Attributes public_key_head(KeySpec spec) {
     constexpr std::array<std::uint8_t, 3> kExponent = {1, 0, 1};
     attributes.number(CKA_MODULUS_BITS, static_cast<CK_ULONG>(row.bits))
         .bytes(CKA_PUBLIC_EXPONENT, kExponent);
-  } else {
-    // CKP_ML_DSA_44, _65, _87 are 1, 2, 3.
-    attributes.number(pkcs11::kParameterSet,
-                      row.bits == 44 ? 1UL : row.bits == 65 ? 2UL : 3UL);
   }
   return attributes;
 }
@@ -69,6 +67,15 @@ pkcs11::Attributes public_key_head(KeySpec spec) {
 /// What the usage of a kind of key asks of its private or secret half.
 CK_ATTRIBUTE_TYPE usage_of(MaterialKind kind) {
   return find_kind(row_of(algorithms_of(kind.spec, kind.usage).front()))->usage;
+}
+
+/// Whether signatures of a kind are of a scheme that only the token can verify.
+bool verifies_in_token(MaterialKind kind) {
+  const auto algorithms = algorithms_of(kind.spec, kind.usage);
+  return kind.usage == KeyUsage::kSignVerify &&
+         std::ranges::any_of(algorithms, [](const Algorithm algorithm) {
+           return !PublicKey::can_verify(row_of(algorithm));
+         });
 }
 
 void drop(const Profile& profile, pkcs11::Attributes& attributes) {
@@ -96,6 +103,13 @@ pkcs11::Attributes hmac_key_template(const Profile& profile, Residence residence
   return attributes;
 }
 
+pkcs11::Attributes secret_template(const Profile& profile, Residence residence, MaterialKind kind,
+                                   ByteView id, std::string_view label) {
+  return row_of(kind.spec).form == KeyForm::kAes
+             ? material_template(profile, residence, id, label)
+             : hmac_key_template(profile, residence, kind, id, label);
+}
+
 PairTemplates pair_templates(const Profile& profile, Residence residence, MaterialKind kind,
                              Custody custody, ByteView id, std::string_view label) {
   PairTemplates templates{public_key_head(kind.spec), {}};
@@ -103,6 +117,7 @@ PairTemplates pair_templates(const Profile& profile, Residence residence, Materi
   reside(shown, residence);
   shown.no(CKA_PRIVATE);
   for (const CK_ATTRIBUTE_TYPE usage : kPublicUsages) shown.no(usage);
+  if (verifies_in_token(kind)) shown.yes(CKA_VERIFY);
   shown.bytes(CKA_ID, id).text(CKA_LABEL, label).no(CKA_COPYABLE).no(CKA_MODIFIABLE);
 
   pkcs11::Attributes& hidden = templates.private_key;

@@ -36,8 +36,12 @@ pkcs11::Attributes material_template(const Profile& profile, Residence residence
 pkcs11::Attributes hmac_key_template(const Profile& profile, Residence residence, MaterialKind kind,
                                      ByteView id, std::string_view label);
 
-/// The two halves of a pair, under one CKA_ID. The public one may do nothing but be read: what it
-/// is for is done outside of the token.
+/// The secret object of a kind of key that is no pair: one of the above.
+pkcs11::Attributes secret_template(const Profile& profile, Residence residence, MaterialKind kind,
+                                   ByteView id, std::string_view label);
+
+/// The two halves of a pair, under one CKA_ID. The public one may be read, and do nothing but what
+/// only a token can do (verify Ed25519ph): the rest is done outside of the token.
 struct PairTemplates {
   pkcs11::Attributes public_key;
   pkcs11::Attributes private_key;

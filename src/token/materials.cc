@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "token/construction.h"
+#include "token/key_kind.h"
 #include "token/key_template.h"
+#include "token/public_key.h"
 
 namespace keyhold::token {
 namespace {
@@ -26,8 +28,54 @@ std::optional<std::string> custody_flaw(const ObjectEvidence& shown) {
 
 }  // namespace
 
+pkcs11::Result<KeyObjects> Materials::make(const ObjectName& name, std::string_view label,
+                                           MaterialKind kind) {
+  const Profile& profile = link_.profile();
+  const KeyFormRow& form = row_of(row_of(kind.spec).form);
+  const auto mechanism = pkcs11::Mechanism::plain(find_kind(form.form)->generation);
+  const auto lock = objects_.making();
+  if (form.parts == KeyParts::kSecret) {
+    const pkcs11::Attributes attributes =
+        secret_template(profile, Residence::kToken, kind, name.bytes(), label);
+    PKCS11_TRY_ASSIGN(const auto key, link_.once([&](pkcs11::Session& session) {
+      return pkcs11::generate_key(session, mechanism, attributes);
+    }));
+    return KeyObjects{key};
+  }
+  const PairTemplates templates = pair_templates(profile, Residence::kToken, kind,
+                                                 capabilities_.custody(kind), name.bytes(), label);
+  PKCS11_TRY_ASSIGN(const pkcs11::KeyPair pair, link_.once([&](pkcs11::Session& session) {
+    return pkcs11::generate_key_pair(session, mechanism, templates.public_key,
+                                     templates.private_key);
+  }));
+  return KeyObjects{pair.private_key, pair.public_key};
+}
+
 pkcs11::Result<GeneratedMaterial> Materials::prove_new(const ObjectName& name,
-                                                       pkcs11::ObjectHandle handle) {
+                                                       const KeyObjects& objects,
+                                                       MaterialKind kind) {
+  if (row_of(kind.spec).form == KeyForm::kAes) return prove_new_for_messages(name, objects.key);
+  GeneratedMaterial made{Construction::kNative, {}, capabilities_.custody(kind)};
+  Material material{name, made.construction, {}, {}, kind, made.custody};
+  if (objects.public_key) {
+    PKCS11_TRY_ASSIGN(material.public_key, read_public_key(link_, kind.spec, *objects.public_key));
+    const ByteView spki = material.public_key->spki();
+    made.public_key.assign(spki.begin(), spki.end());
+  }
+  PKCS11_TRY_ASSIGN(material.check_value,
+                    make_check_value(link_, kind, objects.key, material.public_key.get()));
+  const auto algorithm = capabilities_.proof(kind);
+  if (!algorithm) return pkcs11::Error(CKR_MECHANISM_INVALID, "prove_new");
+  PKCS11_TRY_ASSIGN(const Proof proof, prove(link_, material, objects.key, *algorithm, random_));
+  if (proof != Proof::kHolds) {
+    return pkcs11::Error(CKR_FUNCTION_FAILED, "prove_new", "the two halves are not of one key");
+  }
+  made.check_value = std::move(material.check_value);
+  return made;
+}
+
+pkcs11::Result<GeneratedMaterial> Materials::prove_new_for_messages(const ObjectName& name,
+                                                                    pkcs11::ObjectHandle handle) {
   const Construction construction = construction_of(link_.profile());
   Material material{name, construction, {}, {}};
   PKCS11_TRY_ASSIGN(const auto object, MaterialObject::open(link_, material, handle));
@@ -53,43 +101,39 @@ pkcs11::Result<GeneratedMaterial> Materials::prove_new(const ObjectName& name,
 }
 
 Result<GeneratedMaterial> Materials::generate(const Inside& inside, const ObjectName& name,
-                                              std::string_view label) {
+                                              std::string_view label, MaterialKind kind) {
+  TRY(capabilities_.check_kind(kind));
   const std::timespec mark = StorageFolders::mark();
-  const pkcs11::Attributes attributes =
-      material_template(link_.profile(), Residence::kToken, name.bytes(), label);
-  const auto made = [&]() -> pkcs11::Result<pkcs11::ObjectHandle> {
-    const auto lock = objects_.writing();
-    return link_.once([&](pkcs11::Session& session) {
-      return pkcs11::generate_key(session, pkcs11::Mechanism::plain(CKM_AES_KEY_GEN), attributes);
-    });
-  }();
+  const auto made = make(name, label, kind);
   if (!made) return guard_.fail(inside, made.error(), "generating a key", Repeatable::kNo);
   TRY(folders_.sync_changes_since(mark));
 
-  const auto shown = objects_.read(*made);
+  const auto shown = objects_.read(made->key);
   if (!shown) return guard_.fail(inside, shown.error(), "reading a new key");
   if (const auto flaw = custody_flaw(*shown)) return internal("a new key: " + *flaw);
-  auto proven = prove_new(name, *made);
+  auto proven = prove_new(name, *made, kind);
   if (!proven) return guard_.fail(inside, proven.error(), "proving a new key");
-  objects_.remember(name, *made);
+  ObjectIndex::Handles handles{made->key};
+  if (made->public_key) handles.push_back(*made->public_key);
+  objects_.remember(name, std::move(handles));
   return std::move(*proven);
 }
 
 Result<std::optional<GeneratedMaterial>> Materials::adopt(const Inside& inside,
-                                                          const ObjectName& name) {
+                                                          const ObjectName& name,
+                                                          MaterialKind kind) {
   using Adopted = std::optional<GeneratedMaterial>;
   auto found = [&] {
-    const auto lock = objects_.writing();
+    const auto lock = objects_.searching();
     return objects_.search(name);
   }();
   if (!found) return guard_.fail(inside, found.error(), "looking for an object");
-  if (found->size() != 1) {
+  if (found->empty()) {
     // None at all is only an answer from a token that is there.
     const auto seen = link_.look();
     if (!seen) return guard_.lost(inside, "looking for an object: " + seen.error().text());
     return Adopted();
   }
-  const pkcs11::ObjectHandle handle = found->front();
   const auto not_whole = [&](const pkcs11::Error& error) -> Result<Adopted> {
     if (error.token_gone() || error.login_lost() || lost_before_effect(error) ||
         error.sessions_exhausted()) {
@@ -97,12 +141,18 @@ Result<std::optional<GeneratedMaterial>> Materials::adopt(const Inside& inside,
     }
     return Adopted();
   };
-  const auto shown = objects_.read(handle);
+  const auto sorted = objects_.sort(*found);
+  if (!sorted) return not_whole(sorted.error());
+  const std::size_t halves = is_pair(kind.spec) ? 1 : 0;
+  if (sorted->keys.size() != 1 || sorted->public_keys.size() != halves) return Adopted();
+  KeyObjects objects{sorted->keys.front()};
+  if (halves != 0) objects.public_key = sorted->public_keys.front();
+  const auto shown = objects_.read(objects.key);
   if (!shown) return not_whole(shown.error());
   // CKA_LOCAL decides nothing, since NSS denies it to all keys. A key that was brought from outside
   // has not always been sensitive, and a zombie does not pass a use.
   if (custody_flaw(*shown)) return Adopted();
-  auto proven = prove_new(name, handle);
+  auto proven = prove_new(name, objects, kind);
   if (!proven) return not_whole(proven.error());
   // What a kill left was not synced.
   TRY(folders_.sync_changes_since({}));
@@ -112,7 +162,7 @@ Result<std::optional<GeneratedMaterial>> Materials::adopt(const Inside& inside,
 Result<void> Materials::destroy(const Inside& inside, const ObjectName& name) {
   const std::timespec mark = StorageFolders::mark();
   {
-    const auto lock = objects_.writing();
+    const auto lock = objects_.searching();
     const auto found = objects_.search(name);
     if (!found) return guard_.fail(inside, found.error(), "looking for an object");
     if (found->empty()) {

@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include "base/random.h"
+#include "token/capability.h"
 #include "token/key_cache.h"
+#include "token/native_key.h"
 #include "token/storage_folders.h"
 #include "token/token.h"
 #include "token/token_guard.h"
@@ -19,19 +21,22 @@ namespace keyhold::token {
 class Materials {
  public:
   Materials(TokenLink& link, TokenGuard& guard, TokenObjects& objects, KeyCache& cache,
-            Random& random)
+            const Capabilities& capabilities, Random& random)
       : link_(link),
         guard_(guard),
         objects_(objects),
         cache_(cache),
+        capabilities_(capabilities),
         random_(random),
         folders_(link.profile().sync_folders, TokenObjectCopy::kNone) {}
 
   Result<GeneratedMaterial> generate(const Inside& inside, const ObjectName& name,
-                                     std::string_view label);
-  Result<std::optional<GeneratedMaterial>> adopt(const Inside& inside, const ObjectName& name);
+                                     std::string_view label, MaterialKind kind);
+  Result<std::optional<GeneratedMaterial>> adopt(const Inside& inside, const ObjectName& name,
+                                                 MaterialKind kind);
   Result<void> destroy(const Inside& inside, const ObjectName& name);
 
+  // Of materials that messages are encrypted under:
   /// The object of that name which computes what the check value says.
   Result<MaterialObjectPtr> open(const Inside& inside, const Material& material);
   /// The same, kept for the next call.
@@ -41,12 +46,18 @@ class Materials {
   bool is_current(const MaterialObject& object, const Material& material) const;
 
  private:
-  pkcs11::Result<GeneratedMaterial> prove_new(const ObjectName& name, pkcs11::ObjectHandle handle);
+  pkcs11::Result<KeyObjects> make(const ObjectName& name, std::string_view label,
+                                  MaterialKind kind);
+  pkcs11::Result<GeneratedMaterial> prove_new(const ObjectName& name, const KeyObjects& objects,
+                                              MaterialKind kind);
+  pkcs11::Result<GeneratedMaterial> prove_new_for_messages(const ObjectName& name,
+                                                           pkcs11::ObjectHandle handle);
 
   TokenLink& link_;
   TokenGuard& guard_;
   TokenObjects& objects_;
   KeyCache& cache_;
+  const Capabilities& capabilities_;
   Random& random_;
   const StorageFolders folders_;
   std::array<std::mutex, 16> opening_;  ///< so that a material is not opened by many at once

@@ -8,9 +8,13 @@
 
 #include "base/log.h"
 #include "token/admission_trial.h"
+#include "token/capability_probe.h"
+#include "token/data_key_pairs.h"
 #include "token/key_cache.h"
 #include "token/materials.h"
 #include "token/message_keys.h"
+#include "token/native_keys.h"
+#include "token/public_key.h"
 #include "token/token_guard.h"
 #include "token/token_link.h"
 #include "token/token_objects.h"
@@ -26,35 +30,49 @@ class Pkcs11Token::Impl {
         cache_(link_->profile()),
         guard_(
             *link_, random,
-            {[this] { cache_.forget_all(); }, [this] { return take_stock(); }, [this] { tick(); }}),
+            {[this] { forget_all(); }, [this] { return take_stock(); }, [this] { tick(); }}),
         objects_(*link_, guard_),
-        materials_(*link_, guard_, objects_, cache_, random),
-        keys_(*link_, guard_, materials_, cache_, clock, random) {}
+        materials_(*link_, guard_, objects_, cache_, capabilities_, random),
+        keys_(*link_, guard_, materials_, cache_, clock, random),
+        native_(*link_, guard_, objects_, capabilities_, clock, random),
+        data_key_pairs_(*link_, guard_, objects_) {}
 
   ~Impl() {
     // Nothing may use the token from here on: first recovery ends, then the keys are let go.
     guard_.stop();
-    cache_.forget_all();
+    forget_all();
   }
 
   Result<void> start(WhenAbsent when_absent) { return guard_.start(when_absent); }
 
-  Result<GeneratedMaterial> generate_material(const ObjectName& name, std::string_view label) {
-    TRY_ASSIGN(const Inside inside, guard_.enter());
-    return materials_.generate(inside, name, label);
+  /// kKeyUnavailable while the token was never there.
+  Result<const Capabilities*> capabilities() const {
+    if (capable_.load(std::memory_order_acquire)) return &capabilities_;
+    return unavailable("the token has not been there yet");
   }
-  Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name) {
+
+  Result<GeneratedMaterial> generate_material(const ObjectName& name, std::string_view label,
+                                              MaterialKind kind) {
     TRY_ASSIGN(const Inside inside, guard_.enter());
-    return materials_.adopt(inside, name);
+    return materials_.generate(inside, name, label, kind);
+  }
+  Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name,
+                                                          MaterialKind kind) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return materials_.adopt(inside, name, kind);
   }
   Result<void> check_material(const Material& material) {
     TRY_ASSIGN(const Inside inside, guard_.enter());
+    if (material.construction == Construction::kNative) return native_.check(inside, material);
     TRY(materials_.open(inside, material));
     return {};
   }
   Result<void> destroy_material(const ObjectName& name) {
     TRY_ASSIGN(const Inside inside, guard_.enter());
-    return materials_.destroy(inside, name);
+    native_.forget(name);
+    auto destroyed = materials_.destroy(inside, name);
+    native_.forget(name);
+    return destroyed;
   }
   Result<ObjectEvidence> evidence(const ObjectName& name) {
     TRY_ASSIGN(const Inside inside, guard_.enter());
@@ -71,6 +89,26 @@ class Pkcs11Token::Impl {
   Result<Bytes> encrypt(const MessageKey& key, ByteView iv, ByteView aad, ByteView plaintext);
   Result<Secret> decrypt(const MessageKey& key, ByteView iv, ByteView aad,
                          ByteView ciphertext_and_tag);
+  Result<Bytes> sign(const Material& material, Algorithm algorithm, const Message& message) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return native_.sign(inside, material, algorithm, message);
+  }
+  Result<void> verify(const Material& material, Algorithm algorithm, const Message& message,
+                      ByteView signature);
+  Result<Bytes> encrypt_padded(const Material& material, Algorithm algorithm, ByteView plaintext);
+  Result<Secret> decrypt_padded(const Material& material, Algorithm algorithm,
+                                ByteView ciphertext) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return native_.decrypt(inside, material, algorithm, ciphertext);
+  }
+  Result<Secret> agree(const Material& material, ByteView point) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return native_.agree(inside, material, point);
+  }
+  Result<DataKeyPair> generate_data_key_pair(KeySpec spec) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return data_key_pairs_.generate(inside, spec);
+  }
   Result<Secret> random(std::size_t size);
   Result<void> check() { return guard_.check(); }
 
@@ -97,6 +135,10 @@ class Pkcs11Token::Impl {
  private:
   void tick();
   Result<void> take_stock();
+  void forget_all() {
+    cache_.forget_all();
+    native_.forget_all();
+  }
   static const SessionKey& own(const MessageKey& key) {
     return static_cast<const SessionKey&>(key);
   }
@@ -105,11 +147,15 @@ class Pkcs11Token::Impl {
   Random& random_;
   mutable std::mutex admission_mutex_;
   std::optional<AdmissionReport> admission_;  ///< nothing before the token was first there
+  Capabilities capabilities_;            ///< written once, before anybody is inside
+  std::atomic<bool> capable_{false};     ///< that it was
   KeyCache cache_;
   TokenGuard guard_;
   TokenObjects objects_;
   Materials materials_;
   MessageKeys keys_;
+  NativeKeys native_;
+  DataKeyPairMaker data_key_pairs_;
   std::atomic<bool> restart_said_{false};
 };
 
@@ -125,6 +171,8 @@ void Pkcs11Token::Impl::tick() {
 Result<void> Pkcs11Token::Impl::take_stock() {
   if (!admission_) {
     TRY_ASSIGN(AdmissionReport report, try_admission(*link_, random_));
+    TRY_ASSIGN(capabilities_, probe_capabilities(*link_, random_));
+    capable_.store(true, std::memory_order_release);
     const std::lock_guard lock(admission_mutex_);
     admission_ = std::move(report);
   }
@@ -224,6 +272,49 @@ Result<Secret> Pkcs11Token::Impl::decrypt(const MessageKey& message_key, ByteVie
   return guard_.fail(inside, plaintext.error(), "decrypting");
 }
 
+// ------------------------------------------------------------------------------------ public keys
+
+namespace {
+
+/// A public key is used as the store has it, so it must be the one that was proven.
+Result<void> check_public_key(const Material& material) {
+  if (material.public_key != nullptr &&
+      equal_in_constant_time(material.public_key->fingerprint(), material.check_value)) {
+    return {};
+  }
+  return internal("the public key of " + material.object_name.hex() +
+                  " is not the one that its check value was taken of");
+}
+
+}  // namespace
+
+Result<void> Pkcs11Token::Impl::verify(const Material& material, Algorithm algorithm,
+                                       const Message& message, ByteView signature) {
+  const AlgorithmRow& row = row_of(algorithm);
+  if (!PublicKey::can_verify(row)) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return native_.verify(inside, material, algorithm, message, signature);
+  }
+  TRY_ASSIGN(const Capabilities* able, capabilities());
+  TRY(able->check_algorithm(material.kind, material.custody, algorithm));
+  TRY(check_public_key(material));
+  if (material.public_key->verify(row, message, signature) == PublicKey::Verdict::kValid) return {};
+  return Error(ErrorCode::kKmsInvalidSignature);
+}
+
+Result<Bytes> Pkcs11Token::Impl::encrypt_padded(const Material& material, Algorithm algorithm,
+                                                ByteView plaintext) {
+  // What nobody could decrypt is not encrypted.
+  TRY_ASSIGN(const Capabilities* able, capabilities());
+  TRY(able->check_algorithm(material.kind, material.custody, algorithm));
+  TRY(check_public_key(material));
+  auto ciphertext = material.public_key->encrypt(row_of(algorithm), plaintext);
+  if (!ciphertext) return internal("the public key does not encrypt");
+  return std::move(*ciphertext);
+}
+
+// ----------------------------------------------------------------------------------------- random
+
 Result<Secret> Pkcs11Token::Impl::random(std::size_t size) {
   TRY_ASSIGN(const Inside inside, guard_.enter());
   Secret bytes(size);
@@ -251,12 +342,23 @@ TokenIdentity Pkcs11Token::identity() const {
   const pkcs11::TokenInfo info = impl_->link().info();
   return {info.label, info.serial, info.manufacturer, info.model};
 }
-Result<GeneratedMaterial> Pkcs11Token::generate_material(const ObjectName& name,
-                                                         std::string_view label) {
-  return impl_->generate_material(name, label);
+Result<void> Pkcs11Token::check_kind(MaterialKind kind) const {
+  TRY_ASSIGN(const Capabilities* able, impl_->capabilities());
+  return able->check_kind(kind);
 }
-Result<std::optional<GeneratedMaterial>> Pkcs11Token::adopt_material(const ObjectName& name) {
-  return impl_->adopt_material(name);
+Result<void> Pkcs11Token::check_algorithm(MaterialKind kind, Custody custody,
+                                          Algorithm algorithm) const {
+  TRY_ASSIGN(const Capabilities* able, impl_->capabilities());
+  return able->check_algorithm(kind, custody, algorithm);
+}
+Result<GeneratedMaterial> Pkcs11Token::generate_material(const ObjectName& name,
+                                                         std::string_view label,
+                                                         MaterialKind kind) {
+  return impl_->generate_material(name, label, kind);
+}
+Result<std::optional<GeneratedMaterial>> Pkcs11Token::adopt_material(const ObjectName& name,
+                                                                     MaterialKind kind) {
+  return impl_->adopt_material(name, kind);
 }
 Result<void> Pkcs11Token::check_material(const Material& material) {
   return impl_->check_material(material);
@@ -283,8 +385,34 @@ Result<Secret> Pkcs11Token::decrypt(const MessageKey& key, ByteView iv, ByteView
                                     ByteView ciphertext_and_tag) {
   return impl_->decrypt(key, iv, aad, ciphertext_and_tag);
 }
+Result<Bytes> Pkcs11Token::sign(const Material& material, Algorithm algorithm,
+                                const Message& message) {
+  return impl_->sign(material, algorithm, message);
+}
+Result<void> Pkcs11Token::verify(const Material& material, Algorithm algorithm,
+                                 const Message& message, ByteView signature) {
+  return impl_->verify(material, algorithm, message, signature);
+}
+Result<Bytes> Pkcs11Token::encrypt_padded(const Material& material, Algorithm algorithm,
+                                          ByteView plaintext) {
+  return impl_->encrypt_padded(material, algorithm, plaintext);
+}
+Result<Secret> Pkcs11Token::decrypt_padded(const Material& material, Algorithm algorithm,
+                                           ByteView ciphertext) {
+  return impl_->decrypt_padded(material, algorithm, ciphertext);
+}
+Result<Secret> Pkcs11Token::agree(const Material& material, ByteView point) {
+  return impl_->agree(material, point);
+}
+Result<DataKeyPair> Pkcs11Token::generate_data_key_pair(KeySpec spec) {
+  return impl_->generate_data_key_pair(spec);
+}
 Result<Secret> Pkcs11Token::random(std::size_t size) { return impl_->random(size); }
 Result<void> Pkcs11Token::check() { return impl_->check(); }
+std::string Pkcs11Token::capabilities() const {
+  const auto able = impl_->capabilities();
+  return able ? (*able)->print() : std::string();
+}
 AdmissionReport Pkcs11Token::admission() const { return impl_->admission(); }
 TokenHealth Pkcs11Token::health() const { return impl_->health(); }
 Available Pkcs11Token::wait_until_available(std::chrono::milliseconds patience) const {

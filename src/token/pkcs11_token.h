@@ -38,9 +38,13 @@ class Pkcs11Token final : public Token {
   ~Pkcs11Token() override;
 
   TokenIdentity identity() const override;
-  Result<GeneratedMaterial> generate_material(const ObjectName& name,
-                                              std::string_view label) override;
-  Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name) override;
+  Result<void> check_kind(MaterialKind kind) const override;
+  Result<void> check_algorithm(MaterialKind kind, Custody custody,
+                               Algorithm algorithm) const override;
+  Result<GeneratedMaterial> generate_material(const ObjectName& name, std::string_view label,
+                                              MaterialKind kind) override;
+  Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name,
+                                                          MaterialKind kind) override;
   Result<void> check_material(const Material& material) override;
   Result<void> destroy_material(const ObjectName& name) override;
   Result<ObjectEvidence> evidence(const ObjectName& name) override;
@@ -52,8 +56,22 @@ class Pkcs11Token final : public Token {
                         ByteView plaintext) override;
   Result<Secret> decrypt(const MessageKey& key, ByteView iv, ByteView aad,
                          ByteView ciphertext_and_tag) override;
+  Result<Bytes> sign(const Material& material, Algorithm algorithm,
+                     const Message& message) override;
+  Result<void> verify(const Material& material, Algorithm algorithm, const Message& message,
+                      ByteView signature) override;
+  Result<Bytes> encrypt_padded(const Material& material, Algorithm algorithm,
+                               ByteView plaintext) override;
+  Result<Secret> decrypt_padded(const Material& material, Algorithm algorithm,
+                                ByteView ciphertext) override;
+  Result<Secret> agree(const Material& material, ByteView point) override;
+  Result<DataKeyPair> generate_data_key_pair(KeySpec spec) override;
   Result<Secret> random(std::size_t size) override;
   Result<void> check() override;
+
+  /// The table of what it can do with each kind of key, in print: a line for each spec and
+  /// algorithm; empty while the token was never there.
+  std::string capabilities() const;
 
   /// What the token was seen to do and to refuse when it was first there.
   AdmissionReport admission() const;

@@ -25,12 +25,25 @@ enum class Derivation : std::uint8_t {
 /// Which calls that change the token's objects may run beside each other.
 enum class ObjectWrites : std::uint8_t {
   kParallel,
-  kSerialised,  ///< one at a time, and never beside a search
+  kSerialised,  ///< those that make objects, but never beside one that searches or destroys
 };
 
 /// Whether a copy of each token's `token.object` (SoftHSM's file of PINs and of the key that all
 /// private objects are encrypted under) is kept beside the token's folder.
 enum class TokenObjectCopy : std::uint8_t { kNone, kKept };
+
+/// Who removes the padding of RSAES-OAEP where the token does not know the hash that is wanted.
+/// Material that is used so is of the custody class host-staged.
+enum class OaepPadding : std::uint8_t {
+  kRemovedInToken,    ///< nobody else: what the token does not know is refused
+  kRemovedInService,  ///< the service, in locked and wiped memory, after the bare RSA operation
+};
+
+/// Who makes the pairs of GenerateDataKeyPair, which leave in any case.
+enum class DataKeyPairs : std::uint8_t {
+  kMadeInToken,    ///< readable session objects, for tokens that let these out
+  kMadeInService,  ///< OpenSSL, seeded from the token's generator
+};
 
 /// A CK_RV, in a header that knows nothing of PKCS#11.
 using ReturnCode = unsigned long;
@@ -66,6 +79,8 @@ struct Profile {
   Derivation derivation = Derivation::kEcb;
   std::vector<AttributeType> template_drop;  ///< attributes the token does not know
   std::vector<ReturnCode> decrypt_bad_codes;
+  OaepPadding oaep_padding = OaepPadding::kRemovedInToken;
+  DataKeyPairs data_key_pairs = DataKeyPairs::kMadeInService;
 
   // [message_keys]
   std::uint64_t message_key_max_messages = std::uint64_t{1} << 31;

@@ -36,22 +36,6 @@ const EVP_MD* digest(Hash hash) {
   return nullptr;
 }
 
-/// OpenSSL's name of a spec's curve; null for what is no curve of points.
-const char* group_name(KeySpec spec) {
-  struct Group {
-    KeySpec spec;
-    const char* name;
-  };
-  static constexpr auto kGroups = std::to_array<Group>({
-      {KeySpec::kEccNistP256, "P-256"},
-      {KeySpec::kEccNistP384, "P-384"},
-      {KeySpec::kEccNistP521, "P-521"},
-      {KeySpec::kEccSecgP256K1, "secp256k1"},
-  });
-  const auto at = std::ranges::find(kGroups, spec, &Group::spec);
-  return at == kGroups.end() ? nullptr : at->name;
-}
-
 openssl::Key make_key(const char* type, OSSL_PARAM* parameters) {
   const openssl::KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
@@ -63,7 +47,7 @@ openssl::Key make_key(const char* type, OSSL_PARAM* parameters) {
 }
 
 openssl::Key point_key(KeySpec spec, ByteView point) {
-  const char* group = group_name(spec);
+  const char* group = PublicKey::curve_name(spec);
   if (group == nullptr) return nullptr;
   std::string name(group);
   Bytes copy(point.begin(), point.end());
@@ -137,6 +121,21 @@ struct PublicKey::Lazy {
   Parsed parsed;
 };
 
+const char* PublicKey::curve_name(KeySpec spec) {
+  struct Group {
+    KeySpec spec;
+    const char* name;
+  };
+  static constexpr auto kGroups = std::to_array<Group>({
+      {KeySpec::kEccNistP256, "P-256"},
+      {KeySpec::kEccNistP384, "P-384"},
+      {KeySpec::kEccNistP521, "P-521"},
+      {KeySpec::kEccSecgP256K1, "secp256k1"},
+  });
+  const auto at = std::ranges::find(kGroups, spec, &Group::spec);
+  return at == kGroups.end() ? nullptr : at->name;
+}
+
 PublicKey::PublicKey(Bytes spki) : spki_(std::move(spki)), lazy_(std::make_unique<Lazy>()) {}
 PublicKey::~PublicKey() = default;
 
@@ -168,11 +167,10 @@ std::shared_ptr<const PublicKey> PublicKey::of_rsa(KeySpec spec, ByteView modulu
 
 std::shared_ptr<const PublicKey> PublicKey::of_point(KeySpec spec, ByteView point) {
   const openssl::QuietErrors quiet;
-  const openssl::Key key =
-      row_of(spec).form == KeyForm::kEdwards
-          ? openssl::Key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, point.data(),
-                                                     point.size()))
-          : point_key(spec, point);
+  const openssl::Key key = row_of(spec).form == KeyForm::kEdwards
+                               ? openssl::Key(EVP_PKEY_new_raw_public_key(
+                                     EVP_PKEY_ED25519, nullptr, point.data(), point.size()))
+                               : point_key(spec, point);
   if (key == nullptr) return nullptr;
   return std::make_shared<const PublicKey>(encode(key.get()));
 }
@@ -241,8 +239,7 @@ bool PublicKey::below_modulus(ByteView number) const {
     return false;
   }
   const openssl::Number owned(modulus);
-  const openssl::Number value(
-      BN_bin2bn(number.data(), static_cast<int>(number.size()), nullptr));
+  const openssl::Number value(BN_bin2bn(number.data(), static_cast<int>(number.size()), nullptr));
   return value != nullptr && BN_cmp(value.get(), modulus) < 0;
 }
 
@@ -299,8 +296,8 @@ Bytes digest_of(const AlgorithmRow& algorithm, const Message& message) {
   }
   Bytes out(hash_size(algorithm.hash));
   unsigned int size = 0;
-  EVP_Digest(message.bytes.data(), message.bytes.size(), out.data(), &size,
-             digest(algorithm.hash), nullptr);
+  EVP_Digest(message.bytes.data(), message.bytes.size(), out.data(), &size, digest(algorithm.hash),
+             nullptr);
   return out;
 }
 

@@ -27,6 +27,9 @@ class PublicKey {
   static std::shared_ptr<const PublicKey> of_rsa(KeySpec spec, ByteView modulus, ByteView exponent);
   static std::shared_ptr<const PublicKey> of_point(KeySpec spec, ByteView point);
 
+  /// OpenSSL's name of a spec's curve; null for what is no curve of points.
+  static const char* curve_name(KeySpec spec);
+
   ByteView spki() const { return spki_; }
   /// SHA-256 of the SubjectPublicKeyInfo: the check value of a pair.
   Bytes fingerprint() const;

@@ -55,15 +55,15 @@ pkcs11::Result<SessionObjects::Pair> SessionObjects::generate_pair(
     const pkcs11::Mechanism& mechanism, const pkcs11::Attributes& public_attributes,
     const pkcs11::Attributes& private_attributes) {
   pkcs11::ObjectHandle public_handle;
-  PKCS11_TRY_ASSIGN(SessionObject private_key, make([&](pkcs11::Session& session)
-                                                        -> pkcs11::Result<pkcs11::ObjectHandle> {
-                      PKCS11_TRY_ASSIGN(const pkcs11::KeyPair made,
-                                        pkcs11::generate_key_pair(session, mechanism,
-                                                                  public_attributes,
-                                                                  private_attributes));
-                      public_handle = made.public_key;
-                      return made.private_key;
-                    }));
+  PKCS11_TRY_ASSIGN(
+      SessionObject private_key,
+      make([&](pkcs11::Session& session) -> pkcs11::Result<pkcs11::ObjectHandle> {
+        PKCS11_TRY_ASSIGN(
+            const pkcs11::KeyPair made,
+            pkcs11::generate_key_pair(session, mechanism, public_attributes, private_attributes));
+        public_handle = made.public_key;
+        return made.private_key;
+      }));
   made_.fetch_add(1, std::memory_order_relaxed);
   living_.fetch_add(1, std::memory_order_relaxed);
   SessionObject public_key(shared_from_this(), private_key.owner_, public_handle);

@@ -49,6 +49,8 @@ class SessionObjects : public std::enable_shared_from_this<SessionObjects> {
 
   /// How many session objects this process has made in all: on SoftHSM each costs memory for ever.
   std::uint64_t made() const { return made_.load(std::memory_order_relaxed); }
+  /// Counts objects that were made and destroyed elsewhere.
+  void count_made(std::uint64_t count) { made_.fetch_add(count, std::memory_order_relaxed); }
   /// How many of them live now, or wait for collect().
   std::uint64_t living() const { return living_.load(std::memory_order_relaxed); }
 

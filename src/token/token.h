@@ -164,8 +164,8 @@ class Token {
   virtual Result<Bytes> sign(const Material& material, Algorithm algorithm,
                              const Message& message) = 0;
   /// kKmsInvalidSignature (no message) for what is not a signature of the message.
-  virtual Result<void> verify(const Material& material, Algorithm algorithm,
-                              const Message& message, ByteView signature) = 0;
+  virtual Result<void> verify(const Material& material, Algorithm algorithm, const Message& message,
+                              ByteView signature) = 0;
   /// RSAES-OAEP. The plaintext is not longer than max_oaep_message().
   virtual Result<Bytes> encrypt_padded(const Material& material, Algorithm algorithm,
                                        ByteView plaintext) = 0;

@@ -7,14 +7,33 @@
 
 namespace keyhold::token {
 
-TokenObjects::Writing TokenObjects::writing() {
-  return link_.profile().object_writes == ObjectWrites::kSerialised ? Writing(writes_) : Writing();
+TokenObjects::Searching TokenObjects::searching() {
+  if (link_.profile().object_writes == ObjectWrites::kParallel) return {};
+  const std::lock_guard turn(turn_);
+  return Searching(objects_);
+}
+
+TokenObjects::Making TokenObjects::making() {
+  if (link_.profile().object_writes == ObjectWrites::kParallel) return {};
+  const std::lock_guard turn(turn_);
+  return Making(objects_);
+}
+
+pkcs11::Result<TokenObjects::Sorted> TokenObjects::sort(const ObjectIndex::Handles& objects) {
+  Sorted sorted;
+  for (const pkcs11::ObjectHandle object : objects) {
+    PKCS11_TRY_ASSIGN(const auto shown, link_.on_session([&](pkcs11::Session& session) {
+      return pkcs11::get_attribute(session, object, CKA_CLASS);
+    }));
+    (shown.number() == CKO_PUBLIC_KEY ? sorted.public_keys : sorted.keys).push_back(object);
+  }
+  return sorted;
 }
 
 Result<void> TokenObjects::index() {
   const std::uint64_t generation = link_.module().object_generation();
   auto found = [this] {
-    const Writing lock = writing();
+    const Searching lock = searching();
     pkcs11::Attributes all;
     all.yes(CKA_TOKEN);
     return link_.on_session(
@@ -60,7 +79,7 @@ Result<ObjectIndex::Handles> TokenObjects::handles(const Inside& inside, const O
       std::ranges::all_of(*known, [this](const auto& handle) { return link_.current(handle); })) {
     return *known;
   }
-  const Writing lock = writing();
+  const Searching lock = searching();
   // Asked again: a destruction that was waited for has taken the name out of the index.
   const bool was_there = index_.find(name).has_value();
   auto found = search(name);
@@ -92,8 +111,12 @@ pkcs11::Result<ObjectEvidence> TokenObjects::read(pkcs11::ObjectHandle object) {
 Result<ObjectEvidence> TokenObjects::evidence(const Inside& inside, const ObjectName& name) {
   for (const Look look : {Look::kIndex, Look::kToken}) {
     TRY_ASSIGN(const auto found, handles(inside, name, look));
-    if (found.size() != 1) return internal("several objects have the name " + name.hex());
-    const auto shown = read(found.front());
+    const auto sorted = sort(found);
+    if (sorted && sorted->keys.size() != 1) {
+      return internal("not one key has the name " + name.hex());
+    }
+    const auto shown =
+        sorted ? read(sorted->keys.front()) : pkcs11::Result<ObjectEvidence>(sorted.error());
     if (shown) return *shown;
     if (look == Look::kToken || !shown.error().handle_stale()) {
       return guard_.fail(inside, shown.error(), "reading an object");
@@ -105,7 +128,7 @@ Result<ObjectEvidence> TokenObjects::evidence(const Inside& inside, const Object
 Result<std::vector<ListedObject>> TokenObjects::list(const Inside& inside) {
   // A zombie may lack any attribute, so the filter cannot be one.
   auto found = [this] {
-    const Writing lock = writing();
+    const Searching lock = searching();
     return link_.on_session([](pkcs11::Session& session) {
       return pkcs11::find_objects(session, pkcs11::Attributes());
     });

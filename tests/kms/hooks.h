@@ -113,11 +113,21 @@ class HookedToken final : public token::Token {
 
   token::TokenIdentity identity() const override { return inner_.identity(); }
   Result<token::GeneratedMaterial> generate_material(const ObjectName& name,
-                                                     std::string_view label) override {
-    return hook_.around("generate_material", [&] { return inner_.generate_material(name, label); });
+                                                     std::string_view label,
+                                                     token::MaterialKind kind) override {
+    return hook_.around("generate_material",
+                        [&] { return inner_.generate_material(name, label, kind); });
   }
-  Result<std::optional<token::GeneratedMaterial>> adopt_material(const ObjectName& name) override {
-    return hook_.around("adopt_material", [&] { return inner_.adopt_material(name); });
+  Result<std::optional<token::GeneratedMaterial>> adopt_material(
+      const ObjectName& name, token::MaterialKind kind) override {
+    return hook_.around("adopt_material", [&] { return inner_.adopt_material(name, kind); });
+  }
+  Result<void> check_kind(token::MaterialKind kind) const override {
+    return inner_.check_kind(kind);
+  }
+  Result<void> check_algorithm(token::MaterialKind kind, Custody custody,
+                               Algorithm algorithm) const override {
+    return inner_.check_algorithm(kind, custody, algorithm);
   }
   Result<void> check_material(const token::Material& material) override {
     return inner_.check_material(material);
@@ -143,6 +153,29 @@ class HookedToken final : public token::Token {
   Result<Secret> decrypt(const token::MessageKey& key, ByteView iv, ByteView aad,
                          ByteView ciphertext_and_tag) override {
     return inner_.decrypt(key, iv, aad, ciphertext_and_tag);
+  }
+  Result<Bytes> sign(const token::Material& material, Algorithm algorithm,
+                     const Message& message) override {
+    return inner_.sign(material, algorithm, message);
+  }
+  Result<void> verify(const token::Material& material, Algorithm algorithm, const Message& message,
+                      ByteView signature) override {
+    return inner_.verify(material, algorithm, message, signature);
+  }
+  Result<Bytes> encrypt_padded(const token::Material& material, Algorithm algorithm,
+                               ByteView plaintext) override {
+    return inner_.encrypt_padded(material, algorithm, plaintext);
+  }
+  Result<Secret> decrypt_padded(const token::Material& material, Algorithm algorithm,
+                                ByteView ciphertext) override {
+    return inner_.decrypt_padded(material, algorithm, ciphertext);
+  }
+  Result<Secret> agree(const token::Material& material, ByteView point) override {
+    return inner_.agree(material, point);
+  }
+  Result<token::DataKeyPair> generate_data_key_pair(KeySpec spec) override {
+    return hook_.around("generate_data_key_pair",
+                        [&] { return inner_.generate_data_key_pair(spec); });
   }
   Result<Secret> random(std::size_t size) override { return inner_.random(size); }
   Result<void> check() override {

@@ -41,7 +41,7 @@ class ReconcileTest : public Test {
     return intent;
   }
   token::GeneratedMaterial generate(const ObjectName& name) {
-    const auto made = world_.token().generate_material(name, "test");
+    const auto made = world_.token().generate_material(name, "test", {});
     EXPECT_TRUE(made) << why(made);
     return made ? *made : token::GeneratedMaterial();
   }

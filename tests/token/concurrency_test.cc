@@ -56,8 +56,8 @@ TEST_F(ConcurrencyTest, GeneratingListingDestroyingAndUsingDoNotDisturbEachOther
   };
   const auto make = [&] {
     const ObjectName name = draw_name();
-    expect(token_->generate_material(name, "a key"));
-    expect(token_->adopt_material(name));
+    expect(token_->generate_material(name, "a key", {}));
+    expect(token_->adopt_material(name, {}));
     expect(token_->destroy_material(name));
   };
   const auto list = [&] { expect(token_->list_objects()); };

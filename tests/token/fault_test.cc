@@ -224,7 +224,7 @@ TEST_F(FaultTest, ADerivationThatItsSessionWasLostForIsMadeAgainOnAnother) {
 TEST_F(FaultTest, AGenerationIsNeverMadeAgain) {
   files_.set_script("C_GenerateKey 1 CKR_SESSION_HANDLE_INVALID\n");
   files_.forget_calls();
-  EXPECT_FALSE(token_->generate_material(draw_name(), "a key"));
+  EXPECT_FALSE(token_->generate_material(draw_name(), "a key", {}));
   EXPECT_EQ(files_.calls("C_GenerateKey"), 1);
 }
 
@@ -322,7 +322,7 @@ TEST_F(FaultTest, AVanishedFolderIsNoticedByTheFirstCallThatNeedsAnObjectOfTheTo
   fs::rename(tokens(), away);
   EXPECT_EQ(token_->encryption_key(other).error().code(), ErrorCode::kKeyUnavailable);
   EXPECT_EQ(token_->destroy_material(other.object_name).error().code(), ErrorCode::kKeyUnavailable);
-  EXPECT_EQ(token_->adopt_material(other.object_name).error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_EQ(token_->adopt_material(other.object_name, {}).error().code(), ErrorCode::kKeyUnavailable);
   fs::rename(away, tokens());
   expect_whole();
   EXPECT_TRUE(token_->check_material(other));
@@ -394,16 +394,16 @@ TEST_F(FaultTest, TheFirstCiphertextOfAKeyIsNotAnsweredUnlessItDecrypts) {
 TEST_F(FaultTest, AGenerationThatSaysItFailedIsAdoptedWhenTheKeyIsWhole) {
   files_.set_script("C_GenerateKey 1 after:CKR_FUNCTION_FAILED\n");
   const ObjectName name = draw_name();
-  EXPECT_EQ(token_->generate_material(name, "a key").error().code(), ErrorCode::kKmsInternal);
+  EXPECT_EQ(token_->generate_material(name, "a key", {}).error().code(), ErrorCode::kKmsInternal);
   files_.set_script("");
-  const auto adopted = token_->adopt_material(name);
+  const auto adopted = token_->adopt_material(name, {});
   ASSERT_TRUE(adopted) << why(adopted);
   EXPECT_TRUE(adopted->has_value());
 }
 
 TEST_F(FaultTest, AGenerationThatFailsInAHealthyTokenCausesNoRecovery) {
   files_.set_script("C_GenerateKey 1 CKR_GENERAL_ERROR\n");
-  EXPECT_EQ(token_->generate_material(draw_name(), "a key").error().code(),
+  EXPECT_EQ(token_->generate_material(draw_name(), "a key", {}).error().code(),
             ErrorCode::kKmsInternal);
   EXPECT_TRUE(token_->check());
   EXPECT_EQ(token_->usage().recoveries, 0U);
@@ -692,12 +692,12 @@ TEST_P(EveryCallTest, WhicheverCallFailsTheAnswersAreTrueAndNothingIsLost) {
         }
       }
     }
-    const auto made = token_->generate_material(name, "a key");
+    const auto made = token_->generate_material(name, "a key", {});
     const bool undisturbed = files_.calls("C_GenerateKey") != 0 && key && made;
     files_.set_script("");
     ASSERT_NO_FATAL_FAILURE(expect_whole()) << n;
 
-    const auto adopted = token_->adopt_material(name);
+    const auto adopted = token_->adopt_material(name, {});
     ASSERT_TRUE(adopted) << why(adopted);
     if (made) {
       ASSERT_TRUE(adopted->has_value()) << n;

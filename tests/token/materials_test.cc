@@ -42,7 +42,7 @@ TEST_F(MaterialsTest, TheTokenIsTheOneOfTheProfilesLabel) {
 
 TEST_F(MaterialsTest, AGeneratedMaterialShowsThatItWasBornInTheTokenAndCannotLeave) {
   const ObjectName name = draw_name();
-  const auto made = token_->generate_material(name, "a label");
+  const auto made = token_->generate_material(name, "a label", {});
   ASSERT_TRUE(made) << why(made);
   const auto shown = token_->evidence(name);
   ASSERT_TRUE(shown) << why(shown);
@@ -57,7 +57,7 @@ TEST_F(MaterialsTest, AGeneratedMaterialShowsThatItWasBornInTheTokenAndCannotLea
 
 TEST_F(MaterialsTest, AGeneratedMaterialHasEveryAttributeOfItsTemplate) {
   const ObjectName name = draw_name();
-  ASSERT_TRUE(token_->generate_material(name, "a label"));
+  ASSERT_TRUE(token_->generate_material(name, "a label", {}));
   const auto attributes =
       derived_material_template(profile(), Residence::kToken, name.bytes(), "a label");
   Intruder intruder;
@@ -84,14 +84,14 @@ TEST_F(MaterialsTest, ADirectMaterialIsMadeWhereTheProfileSaysThatTheTokenCannot
   EXPECT_EQ(material.construction, Construction::kDirect);
   EXPECT_EQ(material.check_value.size(), 60U);
   EXPECT_TRUE(token_->check_material(material));
-  EXPECT_TRUE(token_->adopt_material(material.object_name)->has_value());
+  EXPECT_TRUE(token_->adopt_material(material.object_name, {})->has_value());
 }
 
 TEST_F(MaterialsTest, AnInterruptedGenerationThatWasWholeIsAdoptedWithTheSameCheckValue) {
   const Material material = generate();
   close();
   open();
-  const auto adopted = token_->adopt_material(material.object_name);
+  const auto adopted = token_->adopt_material(material.object_name, {});
   ASSERT_TRUE(adopted) << why(adopted);
   ASSERT_TRUE(adopted->has_value());
   EXPECT_EQ((*adopted)->check_value, material.check_value);
@@ -99,7 +99,7 @@ TEST_F(MaterialsTest, AnInterruptedGenerationThatWasWholeIsAdoptedWithTheSameChe
 }
 
 TEST_F(MaterialsTest, WhatWasNeverGeneratedIsNotAdopted) {
-  const auto adopted = token_->adopt_material(draw_name());
+  const auto adopted = token_->adopt_material(draw_name(), {});
   ASSERT_TRUE(adopted) << why(adopted);
   EXPECT_FALSE(adopted->has_value());
 }
@@ -107,7 +107,7 @@ TEST_F(MaterialsTest, WhatWasNeverGeneratedIsNotAdopted) {
 TEST_F(MaterialsTest, AKeyThatWasNotBornInTheTokenIsNotAdopted) {
   const ObjectName name = draw_name();
   Intruder().plant_key(name, Bytes(32, 1), profile());
-  const auto adopted = token_->adopt_material(name);
+  const auto adopted = token_->adopt_material(name, {});
   ASSERT_TRUE(adopted) << why(adopted);
   EXPECT_FALSE(adopted->has_value());
 }
@@ -125,7 +125,7 @@ TEST_F(MaterialsTest, ANamedObjectThatIsNoKeyAtAllIsNotAdopted) {
       .bytes(CKA_ID, name.bytes())
       .bytes(CKA_VALUE, Bytes(32, 1));
   Intruder().plant(zombie);
-  const auto adopted = token_->adopt_material(name);
+  const auto adopted = token_->adopt_material(name, {});
   ASSERT_TRUE(adopted) << why(adopted);
   EXPECT_FALSE(adopted->has_value());
   EXPECT_TRUE(lists(name));
@@ -134,7 +134,7 @@ TEST_F(MaterialsTest, ANamedObjectThatIsNoKeyAtAllIsNotAdopted) {
 TEST_F(MaterialsTest, TwoObjectsOfOneNameAreNotAdopted) {
   const Material material = generate();
   Intruder().plant_key(material.object_name, Bytes(32, 1), profile());
-  const auto adopted = token_->adopt_material(material.object_name);
+  const auto adopted = token_->adopt_material(material.object_name, {});
   ASSERT_TRUE(adopted) << why(adopted);
   EXPECT_FALSE(adopted->has_value());
 }
@@ -234,7 +234,7 @@ TEST_F(MaterialsTest, AFolderThatCannotBeSyncedFailsTheGeneration) {
   close();
   open({"storage.sync_folders=[\"" + (folder_.path() / "nowhere").string() + "\"]",
         "storage.keep_token_object_copy=false"});
-  const auto made = token_->generate_material(draw_name(), "a key");
+  const auto made = token_->generate_material(draw_name(), "a key", {});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code(), ErrorCode::kKmsInternal);
 }

@@ -51,7 +51,7 @@ void TokenTest::open(std::vector<std::string> overrides) {
 Material TokenTest::generate(std::string_view subject) {
   Material material;
   material.object_name = draw_name();
-  auto made = token_->generate_material(material.object_name, "a key");
+  auto made = token_->generate_material(material.object_name, "a key", {});
   if (!made) throw std::runtime_error(why(made));
   material.construction = made->construction;
   material.check_value = made->check_value;

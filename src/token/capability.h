@@ -1,0 +1,66 @@
+// What a token can do with each kind of key, as it was seen to do: known answers and round trips on
+// throwaway session keys, not its list of mechanisms.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/key_spec.h"
+#include "token/token.h"
+
+namespace keyhold::token {
+
+enum class Place : std::uint8_t {
+  kNowhere,
+  kToken,
+  /// Its half in the token and its padding removed outside, which the profile must allow.
+  kHost,
+};
+
+/// A row: where an algorithm is done for keys of a spec, or what lacks.
+struct Capability {
+  Place place = Place::kNowhere;
+  /// Completes "… is not supported: ", as "the token has no CKM_RSA_PKCS_OAEP with SHA-256".
+  std::string lacks;
+  std::string said;  ///< the token's own words, for the log
+};
+
+class Capabilities {
+ public:
+  const Capability& of(KeySpec spec, Algorithm algorithm) const {
+    return rows_.at(place(spec, algorithm));
+  }
+  void set(KeySpec spec, Algorithm algorithm, Capability capability) {
+    rows_.at(place(spec, algorithm)) = std::move(capability);
+  }
+
+  /// Where an algorithm is done with a material of that custody: what needs the host's help is
+  /// nowhere for a key that was made without it.
+  Place of(MaterialKind kind, Custody custody, Algorithm algorithm) const;
+
+  /// The custody of a new material: host-staged if one of its algorithms is.
+  Custody custody(MaterialKind kind) const;
+
+  /// An algorithm of that kind which is done in the token, for proofs of life; nothing if none is.
+  std::optional<Algorithm> proof(MaterialKind kind) const;
+
+  /// As Token's functions of these names.
+  Result<void> check_kind(MaterialKind kind) const;
+  Result<void> check_algorithm(MaterialKind kind, Custody custody, Algorithm algorithm) const;
+
+  /// The table in print: a line for each spec and algorithm.
+  std::string print() const;
+
+ private:
+  static constexpr std::size_t kAlgorithms = static_cast<std::size_t>(Algorithm::kEcdh) + 1;
+  static constexpr std::size_t kSpecs = static_cast<std::size_t>(KeySpec::kSm2) + 1;
+  static std::size_t place(KeySpec spec, Algorithm algorithm) {
+    return static_cast<std::size_t>(spec) * kAlgorithms + static_cast<std::size_t>(algorithm);
+  }
+
+  std::array<Capability, kSpecs * kAlgorithms> rows_{};
+};
+
+}  // namespace keyhold::token

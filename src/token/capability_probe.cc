@@ -1,0 +1,231 @@
+#include "token/capability_probe.h"
+
+#include <openssl/core_names.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <utility>
+
+#include "pkcs11/slot.h"
+#include "token/key_kind.h"
+#include "token/key_template.h"
+#include "token/native_key.h"
+#include "token/oaep.h"
+#include "token/openssl.h"
+#include "token/probe_key.h"
+
+namespace keyhold::token {
+namespace {
+
+constexpr std::string_view kLabel = "keyhold probe";
+
+// RFC 8032, section 7.3.
+constexpr std::array<std::uint8_t, 32> kEd25519phSecret = {
+    0x83, 0x3f, 0xe6, 0x24, 0x09, 0x23, 0x7b, 0x9d, 0x62, 0xec, 0x77, 0x58, 0x75, 0x20, 0x91, 0x1e,
+    0x9a, 0x75, 0x9c, 0xec, 0x1d, 0x19, 0x75, 0x5b, 0x7d, 0xa9, 0x01, 0xb9, 0x6d, 0xca, 0x3d, 0x42};
+constexpr std::array<std::uint8_t, 32> kEd25519phPublic = {
+    0xec, 0x17, 0x2b, 0x93, 0xad, 0x5e, 0x56, 0x3b, 0xf4, 0x93, 0x2c, 0x70, 0xe1, 0x24, 0x50, 0x34,
+    0xc3, 0x54, 0x67, 0xef, 0x2e, 0xfd, 0x4d, 0x64, 0xeb, 0xf8, 0x19, 0x68, 0x34, 0x67, 0xe2, 0xbf};
+constexpr std::array<std::uint8_t, 64> kEd25519phSignature = {
+    0x98, 0xa7, 0x02, 0x22, 0xf0, 0xb8, 0x12, 0x1a, 0xa9, 0xd3, 0x0f, 0x81, 0x3d, 0x68, 0x3f, 0x80,
+    0x9e, 0x46, 0x2b, 0x46, 0x9c, 0x7f, 0xf8, 0x76, 0x39, 0x49, 0x9b, 0xb9, 0x4e, 0x6d, 0xae, 0x41,
+    0x31, 0xf8, 0x50, 0x42, 0x46, 0x3c, 0x2a, 0x35, 0x5a, 0x20, 0x03, 0xd0, 0x62, 0xad, 0xf5, 0xaa,
+    0xa1, 0x0b, 0x8c, 0x61, 0xe6, 0x36, 0x06, 0x2a, 0xaa, 0xd1, 0x1c, 0x2a, 0x26, 0x08, 0x34, 0x06};
+
+/// A throwaway key, and what is known of it.
+struct ProbeKey {
+  SessionObject object;
+  PublicKeyPtr public_key;
+};
+
+Capability lacking(std::string what, std::string said = {}) {
+  return {Place::kNowhere, std::move(what), std::move(said)};
+}
+
+pkcs11::Error wrong_answer(const char* function) {
+  return pkcs11::Error(CKR_FUNCTION_FAILED, function, "a wrong answer");
+}
+
+/// The numbers of kProbeKey by PKCS#11's attributes.
+void set_probe_key(pkcs11::Attributes& attributes, EVP_PKEY* key) {
+  struct Part {
+    const char* name;
+    CK_ATTRIBUTE_TYPE type;
+  };
+  static constexpr auto kParts = std::to_array<Part>({
+      {OSSL_PKEY_PARAM_RSA_N, CKA_MODULUS},
+      {OSSL_PKEY_PARAM_RSA_E, CKA_PUBLIC_EXPONENT},
+      {OSSL_PKEY_PARAM_RSA_D, CKA_PRIVATE_EXPONENT},
+      {OSSL_PKEY_PARAM_RSA_FACTOR1, CKA_PRIME_1},
+      {OSSL_PKEY_PARAM_RSA_FACTOR2, CKA_PRIME_2},
+      {OSSL_PKEY_PARAM_RSA_EXPONENT1, CKA_EXPONENT_1},
+      {OSSL_PKEY_PARAM_RSA_EXPONENT2, CKA_EXPONENT_2},
+      {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, CKA_COEFFICIENT},
+  });
+  for (const auto& [name, type] : kParts) {
+    BIGNUM* number = nullptr;
+    EVP_PKEY_get_bn_param(key, name, &number);
+    const openssl::Number owned(number);
+    Bytes bytes(static_cast<std::size_t>(BN_num_bytes(number)));
+    BN_bn2bin(number, bytes.data());
+    attributes.bytes(type, bytes);
+  }
+}
+
+class Probe {
+ public:
+  Probe(TokenLink& link, Random& random) : link_(link), random_(random) {}
+
+  Result<Capabilities> run() {
+    for (const KeySpecRow& spec : key_spec_rows()) {
+      for (const Algorithm algorithm : spec.algorithms) {
+        TRY_ASSIGN(auto seen, judge(spec, row_of(algorithm)));
+        capabilities_.set(spec.spec, algorithm, std::move(seen));
+      }
+      keys_.clear();
+    }
+    return std::move(capabilities_);
+  }
+
+ private:
+  Result<Capability> judge(const KeySpecRow& spec, const AlgorithmRow& algorithm) {
+    // What admission has tried is not tried again.
+    if (spec.form == KeyForm::kAes) return Capability{Place::kToken, {}, {}};
+    const KeyKind* kind = find_kind(spec.form);
+    const auto how = find_kind(algorithm);
+    if (kind == nullptr || !how) return lacking("PKCS#11 has no mechanism for it");
+    const auto info = pkcs11::mechanism_info(link_.module(), link_.info().slot, kind->generation);
+    if (!info && info.error().token_gone()) return to_error(info.error(), "asking for mechanisms");
+    if (!info) return lacking("the token has no " + std::string(kind->generation_name));
+    if (spec.form == KeyForm::kMlDsa) return lacking("signatures of it cannot be verified here");
+    // Of forms whose keys take long to make one size is tried, and the others are as the token
+    // says.
+    if (row_of(spec.form).generation == Generation::kSlow && spec.spec != KeySpec::kRsa2048) {
+      if (info->ulMaxKeySize < static_cast<CK_ULONG>(spec.bits)) {
+        return lacking("the token's " + std::string(kind->generation_name) + " makes none so long");
+      }
+      return capabilities_.of(KeySpec::kRsa2048, algorithm.algorithm);
+    }
+    auto tried = attempt(spec, algorithm);
+    if (tried) return Capability{*tried, {}, {}};
+    if (tried.error().token_gone() || tried.error().login_lost()) {
+      return to_error(tried.error(), "trying " + how->name);
+    }
+    return lacking("the token has no " + how->name, tried.error().text());
+  }
+
+  pkcs11::Result<Place> attempt(const KeySpecRow& spec, const AlgorithmRow& algorithm) {
+    if (algorithm.scheme == Scheme::kEd25519ph) return known_answer_ed25519ph(algorithm);
+    PKCS11_TRY_ASSIGN(const ProbeKey* key, key_for({spec.spec, algorithm.usage}));
+    Material material;
+    material.kind = {spec.spec, algorithm.usage};
+    material.public_key = key->public_key;
+    PKCS11_TRY_ASSIGN(
+        material.check_value,
+        make_check_value(link_, material.kind, key->object.handle(), key->public_key.get()));
+    const auto proof = prove(link_, material, key->object.handle(), algorithm.algorithm, random_);
+    if (proof && *proof == Proof::kHolds) return Place::kToken;
+    if (algorithm.scheme == Scheme::kOaep && may_stage()) {
+      const auto staged = decrypt_staged(*key, algorithm);
+      if (staged) return Place::kHost;
+    }
+    return proof ? wrong_answer("prove") : proof.error();
+  }
+
+  bool may_stage() const { return link_.profile().oaep_padding == OaepPadding::kRemovedInService; }
+
+  pkcs11::Result<void> decrypt_staged(const ProbeKey& key, const AlgorithmRow& algorithm) {
+    const ByteView message = as_bytes(kLabel);
+    const auto ciphertext = key.public_key->encrypt(algorithm, message);
+    if (!ciphertext) return wrong_answer("encrypt");
+    Bytes block(ciphertext->size());
+    PKCS11_TRY(decrypt_bare(link_, key.object.handle(), *ciphertext, block));
+    const auto opened = remove_oaep_padding(algorithm, block);
+    if (!opened || !equal_in_constant_time(opened->view(), message)) {
+      return wrong_answer("C_Decrypt");
+    }
+    return {};
+  }
+
+  pkcs11::Result<const ProbeKey*> key_for(MaterialKind kind) {
+    const auto known = keys_.find(kind.usage);
+    if (known != keys_.end()) return &known->second;
+    PKCS11_TRY_ASSIGN(ProbeKey made, make(kind));
+    return &keys_.emplace(kind.usage, std::move(made)).first->second;
+  }
+
+  pkcs11::Result<ProbeKey> make(MaterialKind kind) {
+    const KeySpecRow& spec = row_of(kind.spec);
+    const auto mechanism = pkcs11::Mechanism::plain(find_kind(spec.form)->generation);
+    if (!is_pair(kind.spec)) {
+      PKCS11_TRY_ASSIGN(
+          auto object,
+          link_.objects().generate(mechanism, secret_template(link_.profile(), Residence::kSession,
+                                                              kind, as_bytes(kLabel), kLabel)));
+      return ProbeKey{std::move(object), nullptr};
+    }
+    const Custody custody = kind.usage == KeyUsage::kEncryptDecrypt && may_stage()
+                                ? Custody::kHostStaged
+                                : Custody::kResident;
+    PairTemplates templates = pair_templates(link_.profile(), Residence::kSession, kind, custody,
+                                             as_bytes(kLabel), kLabel);
+    if (row_of(spec.form).generation == Generation::kSlow) {
+      auto known = put_probe_key(templates.private_key);
+      // Tokens that take no private keys from outside make one.
+      if (known) return known;
+    }
+    PKCS11_TRY_ASSIGN(auto pair, link_.objects().generate_pair(mechanism, templates.public_key,
+                                                               templates.private_key));
+    PKCS11_TRY_ASSIGN(auto public_key, read_public_key(link_, kind.spec, pair.public_key.handle()));
+    return ProbeKey{std::move(pair.private_key), std::move(public_key)};
+  }
+
+  pkcs11::Result<ProbeKey> put_probe_key(pkcs11::Attributes attributes) {
+    const unsigned char* at = kProbeKey.data();
+    const openssl::Key key(
+        d2i_PrivateKey(EVP_PKEY_RSA, nullptr, &at, static_cast<long>(kProbeKey.size())));
+    attributes.remove(CKA_MODIFIABLE);
+    set_probe_key(attributes, key.get());
+    PKCS11_TRY_ASSIGN(auto object, link_.objects().create(attributes));
+    return ProbeKey{std::move(object),
+                    PublicKey::of_rsa(KeySpec::kRsa2048, *attributes.value(CKA_MODULUS),
+                                      *attributes.value(CKA_PUBLIC_EXPONENT))};
+  }
+
+  /// A token that ignores the parameters would sign by Ed25519 and call it a success.
+  pkcs11::Result<Place> known_answer_ed25519ph(const AlgorithmRow& algorithm) {
+    const MaterialKind kind{KeySpec::kEccNistEdwards25519, KeyUsage::kSignVerify};
+    pkcs11::Attributes attributes = pair_templates(link_.profile(), Residence::kSession, kind,
+                                                   Custody::kResident, as_bytes(kLabel), kLabel)
+                                        .private_key;
+    attributes.remove(CKA_MODIFIABLE)
+        .bytes(CKA_EC_PARAMS, curve_parameters(kind.spec))
+        .bytes(CKA_EC_POINT, kEd25519phPublic)
+        .bytes(CKA_VALUE, kEd25519phSecret);
+    // Tokens differ in whether a private key may tell its public half.
+    auto told = link_.objects().create(attributes);
+    const auto untold = told ? std::move(told)
+                             : link_.objects().create(attributes.remove(CKA_EC_POINT));
+    if (!untold) return untold.error();
+    PKCS11_TRY_ASSIGN(const Bytes signature, sign(link_, kind.spec, untold->handle(), algorithm,
+                                                  {MessageType::kDigest, as_bytes("abc")}));
+    if (!std::ranges::equal(signature, kEd25519phSignature)) return wrong_answer("C_Sign");
+    return Place::kToken;
+  }
+
+  TokenLink& link_;
+  Random& random_;
+  Capabilities capabilities_;
+  std::map<KeyUsage, ProbeKey> keys_;  ///< of the spec that is being tried
+};
+
+}  // namespace
+
+Result<Capabilities> probe_capabilities(TokenLink& link, Random& random) {
+  auto seen = Probe(link, random).run();
+  link.objects().collect();
+  return seen;
+}
+
+}  // namespace keyhold::token
