@@ -34,13 +34,24 @@ Result<void> check_usage(const Operation& operation, const KeyUse& use, const km
                    " which is not valid for " + std::string(operation.name) + ".");
 }
 
-Result<void> check_algorithm(const KeyUse& use, const kms::Key& key, const Request& request) {
+Result<void> check_algorithm(const kms::Service& service, const KeyUse& use, const kms::Key& key,
+                             const Request& request) {
+  if (use.specs == Specs::kSymmetric && key.record().spec != KeySpec::kSymmetricDefault) {
+    return Error(ErrorCode::kInvalidKeyUsage,
+                 "You cannot generate a data key with an asymmetric CMK");
+  }
   if (use.algorithm_member.empty()) return {};
   const std::string* algorithm = request.text(use.algorithm_member);
-  if (algorithm == nullptr || *algorithm == kSymmetricDefault) return {};
-  return Error(ErrorCode::kInvalidKeyUsage, "Algorithm " + *algorithm +
-                                                " is incompatible with key spec " +
-                                                std::string(to_string(key.record().spec)) + ".");
+  if (algorithm == nullptr) return {};
+  return service.check_algorithm(key, parse_word<Algorithm>(*algorithm).value());
+}
+
+/// Whether the request's ciphertext is no blob of ours: the key that decrypts it cannot be read
+/// from it, and must be named.
+bool is_bare_ciphertext(const KeyUse& use, const Request& request) {
+  const std::string* algorithm = request.text(use.algorithm_member);
+  return request.text(use.member) != nullptr && algorithm != nullptr &&
+         *algorithm != kSymmetricDefault;
 }
 
 /// What a call changed is told to CloudTrail even where its caller is not answered it.
@@ -169,8 +180,9 @@ Result<Secret> Dispatcher::serve(const Call& call, const Operation& operation, C
     return kms::check_state(use.state, key);
   }));
   TRY(for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
-    return check_algorithm(use, key, *request);
+    return check_algorithm(service_, use, key, *request);
   }));
+  TRY(operation.handler.check_with_keys(context, *request));
 
   // Dry run, or the work.
   const bool is_dry_run = operation.dry_run != DryRun::kNone && request->flag("DryRun");
@@ -195,7 +207,8 @@ Result<void> Dispatcher::resolve(const Operation& operation, const Request& requ
   for (std::size_t i = 0; i < operation.keys.size(); ++i) {
     const KeyUse& use = operation.keys[i];
     const std::string* identifier = request.text(use.member);
-    if (use.naming == Naming::kCiphertext && !ignores_ciphertext(request)) {
+    if (use.naming == Naming::kCiphertext && !ignores_ciphertext(request) &&
+        !is_bare_ciphertext(use, request)) {
       const Bytes* blob = request.blob(kCiphertextMember);
       context.ciphertext_ = kms::parse_ciphertext_blob(*blob);
       if (!context.ciphertext_) return Error(ErrorCode::kInvalidCiphertext);

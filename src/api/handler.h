@@ -5,6 +5,7 @@
 // A request struct may have, beside its shape(),
 //   Result<void> complete();              what the shape cannot say, and AWS's defaults filled in
 //   Result<void> check_after_lookup() const;   what AWS checks once it has the key
+//   Result<void> check_with_keys(const Context&) const;   and once the key fits
 #pragma once
 
 #include <memory>
@@ -129,6 +130,15 @@ Result<void> check_after_lookup([[maybe_unused]] const Request& request) {
   return {};
 }
 
+template <typename T>
+Result<void> check_with_keys([[maybe_unused]] const Context& context,
+                             [[maybe_unused]] const Request& request) {
+  if constexpr (requires(const T& value) { value.check_with_keys(context); }) {
+    return typed<T>(request).check_with_keys(context);
+  }
+  return {};
+}
+
 template <auto kHandle>
 Result<Rendered> run(Context& context, const Request& request) {
   using Types = Signature<decltype(kHandle)>;
@@ -160,6 +170,8 @@ template <auto kHandle>
 inline constexpr Handler handled_by = {
     .read = handler_detail::read<typename handler_detail::Signature<decltype(kHandle)>::Request>,
     .check_after_lookup = handler_detail::check_after_lookup<
+        typename handler_detail::Signature<decltype(kHandle)>::Request>,
+    .check_with_keys = handler_detail::check_with_keys<
         typename handler_detail::Signature<decltype(kHandle)>::Request>,
     .run = handler_detail::run<kHandle>,
     .request_shape = api::describe<typename handler_detail::Signature<decltype(kHandle)>::Request>,

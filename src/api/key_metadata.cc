@@ -2,24 +2,56 @@
 
 namespace keyhold::api {
 
-KeyMetadata key_metadata(const kms::Key& key) {
+KeyAlgorithms key_algorithms(const kms::Service& service, const kms::Key& key) {
+  std::vector<std::string> words;
+  for (const Algorithm algorithm : service.algorithms(key)) {
+    words.emplace_back(to_string(algorithm));
+  }
+  KeyAlgorithms algorithms;
+  switch (key.record().usage) {
+    case KeyUsage::kEncryptDecrypt:
+      algorithms.encryption = std::move(words);
+      break;
+    case KeyUsage::kSignVerify:
+      algorithms.signing = std::move(words);
+      break;
+    case KeyUsage::kGenerateVerifyMac:
+      algorithms.mac = std::move(words);
+      break;
+    case KeyUsage::kKeyAgreement:
+      algorithms.key_agreement = std::move(words);
+      break;
+  }
+  return algorithms;
+}
+
+KeyMetadata key_metadata(const kms::Service& service, const kms::Key& key) {
   const store::KeyRecord& record = key.record();
+  KeyAlgorithms algorithms = key_algorithms(service, key);
+  // The API model's KeyMetadata: present for symmetric encryption keys.
+  std::optional<std::string> material_id;
+  if (record.spec == KeySpec::kSymmetricDefault) {
+    material_id = key.current_material().record.material_id;
+  }
   return {.account = record.account,
           .arn = key.arn(),
           .creation_date = record.created_at,
-          .current_key_material_id = key.current_material().record.material_id,
+          .current_key_material_id = std::move(material_id),
           .customer_master_key_spec = std::string(to_string(record.spec)),
           .deletion_date = record.deletion_at,
           .description = record.description,
           .enabled = record.state == KeyState::kEnabled,
-          .encryption_algorithms = {std::string(kSymmetricDefault)},
+          .encryption_algorithms = std::move(algorithms.encryption),
+          .key_agreement_algorithms = std::move(algorithms.key_agreement),
           .key_id = key.id(),
           .key_manager = "CUSTOMER",
           .key_spec = std::string(to_string(record.spec)),
           .key_state = std::string(to_string(record.state)),
           .key_usage = std::string(to_string(record.usage)),
+          .mac_algorithms = std::move(algorithms.mac),
           .multi_region = false,
-          .origin = std::string(to_string(record.origin))};
+          .origin = std::string(to_string(record.origin)),
+          .signing_algorithms = std::move(algorithms.signing)};
 }
 
 }  // namespace keyhold::api

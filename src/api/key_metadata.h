@@ -7,27 +7,42 @@
 #include <vector>
 
 #include "api/members.h"
-#include "kms/key.h"
+#include "kms/service.h"
 
 namespace keyhold::api {
+
+/// Absent unless there is one of the kind.
+using AlgorithmList = std::optional<std::vector<std::string>>;
+
+/// A key's algorithms: those of its usage, and no empty list of another kind.
+struct KeyAlgorithms {
+  AlgorithmList encryption;
+  AlgorithmList signing;
+  AlgorithmList mac;
+  AlgorithmList key_agreement;
+};
+KeyAlgorithms key_algorithms(const kms::Service& service, const kms::Key& key);
 
 struct KeyMetadata {
   std::string account;
   std::string arn;
   TimePoint creation_date;
-  std::string current_key_material_id;
+  std::optional<std::string> current_key_material_id;  ///< of symmetric encryption keys
   std::string customer_master_key_spec;
   std::optional<TimePoint> deletion_date;
   std::string description;
   bool enabled = false;
-  std::vector<std::string> encryption_algorithms;
+  AlgorithmList encryption_algorithms;
+  AlgorithmList key_agreement_algorithms;
   std::string key_id;
   std::string key_manager;
   std::string key_spec;
   std::string key_state;
   std::string key_usage;
+  AlgorithmList mac_algorithms;
   bool multi_region = false;
   std::string origin;
+  AlgorithmList signing_algorithms;
 
   static constexpr auto shape() {
     return members(
@@ -41,16 +56,20 @@ struct KeyMetadata {
         optional("Enabled", &KeyMetadata::enabled),
         optional("EncryptionAlgorithms", &KeyMetadata::encryption_algorithms,
                  kEncryptionAlgorithms),
+        optional("KeyAgreementAlgorithms", &KeyMetadata::key_agreement_algorithms,
+                 kKeyAgreementAlgorithms),
         required("KeyId", &KeyMetadata::key_id, kKeyId),
         optional("KeyManager", &KeyMetadata::key_manager, kKeyManager),
         optional("KeySpec", &KeyMetadata::key_spec, kKeySpec),
         optional("KeyState", &KeyMetadata::key_state, kKeyState),
         optional("KeyUsage", &KeyMetadata::key_usage, kKeyUsage),
+        optional("MacAlgorithms", &KeyMetadata::mac_algorithms, kMacAlgorithms),
         optional("MultiRegion", &KeyMetadata::multi_region),
-        optional("Origin", &KeyMetadata::origin, kOrigin));
+        optional("Origin", &KeyMetadata::origin, kOrigin),
+        optional("SigningAlgorithms", &KeyMetadata::signing_algorithms, kSigningAlgorithms));
   }
 };
 
-KeyMetadata key_metadata(const kms::Key& key);
+KeyMetadata key_metadata(const kms::Service& service, const kms::Key& key);
 
 }  // namespace keyhold::api

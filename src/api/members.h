@@ -29,6 +29,18 @@ inline constexpr auto kKeyStateWords = std::to_array<std::string_view>(
 inline constexpr auto kKeyManagerWords = std::to_array<std::string_view>({"AWS", "CUSTOMER"});
 inline constexpr auto kEncryptionAlgorithmWords = std::to_array<std::string_view>(
     {"RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "SM2PKE", "SYMMETRIC_DEFAULT"});
+inline constexpr auto kSigningAlgorithmWords = std::to_array<std::string_view>(
+    {"RSASSA_PSS_SHA_256", "RSASSA_PSS_SHA_384", "RSASSA_PSS_SHA_512", "RSASSA_PKCS1_V1_5_SHA_256",
+     "RSASSA_PKCS1_V1_5_SHA_384", "RSASSA_PKCS1_V1_5_SHA_512", "ECDSA_SHA_256", "ECDSA_SHA_384",
+     "ECDSA_SHA_512", "ED25519_SHA_512", "ED25519_PH_SHA_512", "SM2DSA", "ML_DSA_SHAKE_256"});
+inline constexpr auto kMacAlgorithmWords = std::to_array<std::string_view>(
+    {"HMAC_SHA_384", "HMAC_SHA_256", "HMAC_SHA_224", "HMAC_SHA_512"});
+inline constexpr auto kKeyAgreementAlgorithmWords = std::to_array<std::string_view>({"ECDH"});
+inline constexpr auto kMessageTypeWords =
+    std::to_array<std::string_view>({"RAW", "DIGEST", "EXTERNAL_MU"});
+inline constexpr auto kKeyPairSpecWords = std::to_array<std::string_view>(
+    {"RSA_2048", "RSA_3072", "RSA_4096", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521",
+     "ECC_SECG_P256K1", "SM2", "ECC_NIST_EDWARDS25519"});
 inline constexpr auto kRecipientAlgorithmWords =
     std::to_array<std::string_view>({"RSAES_OAEP_SHA_256"});
 inline constexpr auto kDryRunModifierWords = std::to_array<std::string_view>({"IGNORE_CIPHERTEXT"});
@@ -63,6 +75,15 @@ inline constexpr Rule kKeyState{.words = kKeyStateWords};
 inline constexpr Rule kKeyManager{.words = kKeyManagerWords};
 inline constexpr Rule kEncryptionAlgorithm{.words = kEncryptionAlgorithmWords};
 inline constexpr Rule kEncryptionAlgorithms{.element = &kEncryptionAlgorithm};
+inline constexpr Rule kSigningAlgorithm{.words = kSigningAlgorithmWords};
+inline constexpr Rule kSigningAlgorithms{.element = &kSigningAlgorithm};
+inline constexpr Rule kMacAlgorithm{.words = kMacAlgorithmWords};
+inline constexpr Rule kMacAlgorithms{.element = &kMacAlgorithm};
+inline constexpr Rule kKeyAgreementAlgorithm{.words = kKeyAgreementAlgorithmWords};
+inline constexpr Rule kKeyAgreementAlgorithms{.element = &kKeyAgreementAlgorithm};
+inline constexpr Rule kMessageType{.words = kMessageTypeWords};
+inline constexpr Rule kKeyPairSpec{.words = kKeyPairSpecWords};
+inline constexpr Rule kPublicKey{.min = 1, .max = 8192};
 inline constexpr Rule kPlaintext{.min = 1, .max = 4096, .privacy = Privacy::kSensitive};
 inline constexpr Rule kCiphertext{.min = 1, .max = 6144};
 inline constexpr Rule kNumberOfBytes{.min = 1, .max = 1024};

@@ -16,20 +16,12 @@ constexpr auto kMissing = std::to_array<MissingOperation>({
     {"CreateCustomKeyStore", Effect::kWrite},
     {"DeleteCustomKeyStore", Effect::kWrite},
     {"DeleteImportedKeyMaterial", Effect::kWrite},
-    {"DeriveSharedSecret", Effect::kRead},
     {"DisconnectCustomKeyStore", Effect::kWrite},
-    {"GenerateDataKeyPair", Effect::kRead},
-    {"GenerateDataKeyPairWithoutPlaintext", Effect::kRead},
-    {"GenerateMac", Effect::kRead},
     {"GetParametersForImport", Effect::kRead},
-    {"GetPublicKey", Effect::kRead},
     {"ImportKeyMaterial", Effect::kWrite},
     {"ReplicateKey", Effect::kWrite},
-    {"Sign", Effect::kRead},
     {"UpdateCustomKeyStore", Effect::kWrite},
     {"UpdatePrimaryRegion", Effect::kWrite},
-    {"Verify", Effect::kRead},
-    {"VerifyMac", Effect::kRead},
 });
 
 }  // namespace

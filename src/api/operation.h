@@ -43,6 +43,8 @@ struct Handler {
   Result<std::unique_ptr<Request>> (*read)(json::Value body);
   /// What AWS checks once it has the key, and before usage and state.
   Result<void> (*check_after_lookup)(const Request& request);
+  /// What AWS checks of a request against its keys, once these fit.
+  Result<void> (*check_with_keys)(const Context& context, const Request& request);
   Result<Rendered> (*run)(Context& context, const Request& request);
   Description (*request_shape)();
   Description (*response_shape)();
@@ -53,6 +55,12 @@ enum class Naming : std::uint8_t {
   kMember,          ///< in a member that it must have
   kOptionalMember,  ///< in a member that it may leave out, and then there is no key
   kCiphertext,      ///< in its CiphertextBlob; the member, if there, must name the same
+};
+
+/// The specs of keys that an operation works on, beyond what its usage says.
+enum class Specs : std::uint8_t {
+  kAny,
+  kSymmetric,  ///< data keys are made under symmetric keys alone
 };
 
 /// A key that an operation works on, and what is asked of it.
@@ -66,7 +74,8 @@ struct KeyUse {
   kms::CrossAccount cross_account = kms::CrossAccount::kNo;
   std::optional<KeyUsage> usage = {};
   kms::StateRule state = kms::StateRule::kAnyState;
-  std::string_view algorithm_member = {};  ///< of the request: the encryption algorithm it wants
+  std::string_view algorithm_member = {};  ///< of the request: the algorithm it wants
+  Specs specs = Specs::kAny;
 };
 
 /// Whether the operation works on such a key of another account.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kms/arn.h"
+#include "token/public_key.h"
 
 namespace keyhold::kms {
 namespace {
@@ -13,11 +14,17 @@ bool id_less(ByteView a, ByteView b) {
 
 }  // namespace
 
-KeyMaterial::KeyMaterial(store::MaterialRecord row) : record(std::move(row)) {
+KeyMaterial::KeyMaterial(store::MaterialRecord row, token::MaterialKind kind)
+    : record(std::move(row)) {
   material_id = from_hex(record.material_id).value_or(Bytes{});
   use.object_name = record.object_name;
   use.construction = record.construction;
   use.check_value = record.check_value;
+  use.kind = kind;
+  use.custody = record.custody;
+  if (!record.public_key.empty()) {
+    use.public_key = std::make_shared<const token::PublicKey>(record.public_key);
+  }
   // Length-prefixed, so that no key id and material id read as another pair.
   use.subject.push_back(static_cast<std::uint8_t>(record.key_id.size()));
   append(use.subject, as_bytes(record.key_id));

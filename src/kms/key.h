@@ -18,9 +18,15 @@ struct KeyMaterial {
   token::Material use;
   Bytes material_id;  ///< 32 bytes; record.material_id is its hexadecimal form
 
-  explicit KeyMaterial(store::MaterialRecord row);
+  /// `kind`: of the key whose material it is.
+  KeyMaterial(store::MaterialRecord row, token::MaterialKind kind);
 };
 using KeyMaterialPtr = std::shared_ptr<const KeyMaterial>;
+
+/// What the materials of a key are for.
+inline token::MaterialKind kind_of(const store::KeyRecord& record) {
+  return {record.spec, record.usage};
+}
 
 class Key {
  public:
@@ -32,6 +38,7 @@ class Key {
   const store::KeyRecord& record() const { return record_; }
   const std::string& id() const { return record_.id; }
   const std::string& arn() const { return arn_; }
+  token::MaterialKind kind() const { return kind_of(record_); }
   /// Never null.
   const KeyPolicyPtr& policy() const { return policy_; }
 

@@ -15,9 +15,10 @@ store::MaterialRecord material_row(const Domain& domain, const store::IntentReco
   row.key_id = intent.key_id;
   row.material_id = intent.object_name.hex();
   row.sequence = sequence;
-  row.custody = Custody::kResident;
+  row.custody = generated.custody;
   row.construction = generated.construction;
   row.check_value = generated.check_value;
+  row.public_key = generated.public_key;
   row.created_at = domain.clock.now();
   return row;
 }
@@ -28,11 +29,12 @@ struct Attempt {
   Result<token::GeneratedMaterial> made;
   bool nothing_made = false;
 };
-Attempt generate(Domain& domain, const ObjectName& name, std::string_view label) {
-  auto generated = domain.token.generate_material(name, label);
+Attempt generate(Domain& domain, const ObjectName& name, std::string_view label,
+                 token::MaterialKind kind) {
+  auto generated = domain.token.generate_material(name, label, kind);
   if (generated) return {generated, false};
   log::warning("generating key material " + name.hex() + " failed: " + generated.error().detail());
-  const auto adopted = domain.token.adopt_material(name);
+  const auto adopted = domain.token.adopt_material(name, kind);
   if (!adopted) return {generated, false};
   if (!*adopted) return {generated, true};
   return {**adopted, false};
@@ -62,7 +64,7 @@ Result<store::IntentRecord> begin_birth(Domain& domain, const store::KeyRecord& 
 
 Result<token::GeneratedMaterial> generate_birth(Domain& domain, const store::KeyRecord& key,
                                                 const store::IntentRecord& intent) {
-  auto attempt = generate(domain, intent.object_name, key.id);
+  auto attempt = generate(domain, intent.object_name, key.id, kind_of(key));
   if (attempt.made) return attempt.made;
   if (attempt.nothing_made) {
     const auto abandoned = domain.store.abandon_key(key.id);
@@ -80,10 +82,9 @@ Result<KeyPtr> finish_birth(Domain& domain, store::KeyRecord key, const store::I
     strand_birth(domain, key, intent);
     return finished.error();
   }
+  auto material = std::make_shared<const KeyMaterial>(std::move(row), kind_of(key));
   auto born = std::make_shared<const Key>(
-      std::move(key),
-      std::vector<KeyMaterialPtr>{std::make_shared<const KeyMaterial>(std::move(row))},
-      std::nullopt);
+      std::move(key), std::vector<KeyMaterialPtr>{std::move(material)}, std::nullopt);
   domain.keys.put(born);
   return KeyPtr(born);
 }
@@ -111,7 +112,7 @@ Result<store::IntentRecord> begin_rotation(Domain& domain, const Key& key, store
 
 Result<token::GeneratedMaterial> generate_rotation(Domain& domain, const Key& key,
                                                    const store::IntentRecord& intent) {
-  auto attempt = generate(domain, intent.object_name, key.id());
+  auto attempt = generate(domain, intent.object_name, key.id(), key.kind());
   if (!attempt.made && attempt.nothing_made) {
     const auto lock = domain.locks.lock(key.id());
     if (const auto withdrawn = domain.store.withdraw_intent(intent.object_name); !withdrawn) {
@@ -154,7 +155,7 @@ Result<void> finish_rotation(Domain& domain, std::string_view key_id,
   TRY(domain.store.finish_rotation(record, row));
   ++record.version;
   auto materials = newest->materials();
-  materials.push_back(std::make_shared<const KeyMaterial>(std::move(row)));
+  materials.push_back(std::make_shared<const KeyMaterial>(std::move(row), newest->kind()));
   domain.keys.put(std::make_shared<const Key>(std::move(record), std::move(materials), std::nullopt,
                                               newest->policy()));
   return {};
@@ -186,7 +187,7 @@ Result<void> announce_rotation(Domain& domain, const Key& key, const KeyMaterial
     if (place->record.object_name != material.record.object_name) continue;
     auto row = place->record;
     row.announced = true;
-    place = std::make_shared<const KeyMaterial>(std::move(row));
+    place = std::make_shared<const KeyMaterial>(std::move(row), newest->kind());
   }
   domain.keys.put(std::make_shared<const Key>(newest->record(), std::move(materials),
                                               newest->running_rotation()));
@@ -219,7 +220,7 @@ Result<ResumedRotation> resume_rotation(Domain& domain, const Key& key) {
 
   std::optional<ObjectName> given_up;
   TRY_ASSIGN(std::optional<token::GeneratedMaterial> material,
-             domain.token.adopt_material(intent.object_name));
+             domain.token.adopt_material(intent.object_name, key.kind()));
   if (!material) {
     given_up = intent.object_name;
     const auto next_name = ObjectName::draw(domain.random);
@@ -232,7 +233,7 @@ Result<ResumedRotation> resume_rotation(Domain& domain, const Key& key) {
       domain.keys.put(std::make_shared<const Key>(current->record(), current->materials(), intent,
                                                   current->policy()));
     }
-    TRY_ASSIGN(material, domain.token.generate_material(intent.object_name, key.id()));
+    TRY_ASSIGN(material, domain.token.generate_material(intent.object_name, key.id(), key.kind()));
   }
   TRY(finish_rotation(domain, key.id(), intent, *material));
   announce_rotations(domain, key);

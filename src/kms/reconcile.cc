@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/key_spec.h"
 #include "base/log.h"
 #include "kms/destruction.h"
 #include "kms/material_making.h"
@@ -20,7 +21,7 @@ Result<void> as_void(const Result<T>& result) {
 /// Its caller got no answer, so either end is true to what was promised.
 Result<void> settle_birth(Domain& domain, const store::KeyRecord& key,
                           const store::IntentRecord& intent, ReconcileReport& report) {
-  TRY_ASSIGN(const auto adopted, domain.token.adopt_material(intent.object_name));
+  TRY_ASSIGN(const auto adopted, domain.token.adopt_material(intent.object_name, kind_of(key)));
   if (adopted) {
     TRY(finish_birth(domain, key, intent, *adopted));
     report.finished.push_back("creation of key " + key.id);
@@ -110,7 +111,7 @@ void settle_stranded_births(Domain& domain) {
     stranded.swap(domain.stranded);
   }
   for (const auto& birth : stranded) {
-    const auto adopted = domain.token.adopt_material(birth.intent.object_name);
+    const auto adopted = domain.token.adopt_material(birth.intent.object_name, kind_of(birth.key));
     const auto settled = !adopted ? Result<void>(adopted.error())
                          : *adopted
                              ? as_void(finish_birth(domain, birth.key, birth.intent, **adopted))
@@ -141,7 +142,7 @@ Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& content
       if (count == 0) {
         // Made after the listing, or missing: the token is asked again.
         wrong = examine(domain, *key, *material, "is missing");
-      } else if (count > 1) {
+      } else if (count > (is_pair(key->record().spec) ? 2 : 1)) {
         wrong = "has " + std::to_string(count) + " objects of its name";
       } else if (depth == ReconcileDepth::kCheckValues) {
         wrong = examine(domain, *key, *material, "fails its check value");

@@ -24,7 +24,13 @@ const RotationRulesRow& rotation_rules_row(RotationRules rules) {
   return kRules.at(static_cast<std::size_t>(rules));
 }
 
+Result<void> check_rotates(const Key& key) {
+  if (key.record().spec == KeySpec::kSymmetricDefault) return {};
+  return Error(ErrorCode::kUnsupportedOperation);
+}
+
 Result<void> check_on_demand_rotation(const Key& key, RotationRules rules, TimePoint now) {
+  TRY(check_rotates(key));
   if (const auto& running = key.running_rotation()) {
     return Error(ErrorCode::kConflict,
                  running->kind == store::IntentKind::kRotateAutomatic

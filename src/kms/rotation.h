@@ -28,8 +28,13 @@ inline constexpr int kDefaultRotationPeriodDays = 365;
 /// RotateKeyOnDemand is refused when an automatic rotation is due within this time.
 inline constexpr auto kOnDemandGuard = std::chrono::minutes(20);
 
+/// kUnsupportedOperation (no message), as AWS answers, for a key whose material is never rotated:
+/// asymmetric and HMAC keys.
+Result<void> check_rotates(const Key& key);
+
 /// Whether an on-demand rotation may begin: kConflict while a rotation runs or an automatic one is
-/// due within kOnDemandGuard, kLimitExceeded when the key has had as many as the rules allow.
+/// due within kOnDemandGuard, kLimitExceeded when the key has had as many as the rules allow; see
+/// also check_rotates().
 Result<void> check_on_demand_rotation(const Key& key, RotationRules rules, TimePoint now);
 
 /// Whether an automatic rotation is due and may begin: the key is enabled, its date has come, and

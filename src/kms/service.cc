@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/key_spec.h"
 #include "base/log.h"
 #include "kms/arn.h"
 #include "kms/deadline_jobs.h"
@@ -13,6 +14,7 @@
 #include "kms/lifecycle.h"
 #include "kms/material_making.h"
 #include "kms/messages.h"
+#include "kms/native_operations.h"
 #include "kms/paging.h"
 #include "kms/reconcile.h"
 #include "kms/tag.h"
@@ -23,6 +25,9 @@ namespace {
 // Generation takes the token's one writer lock, so more threads than these would only wait there.
 constexpr std::size_t kMaterialThreads = 2;
 constexpr std::size_t kMaterialQueue = 256;
+// Primes are sought on threads of their own, so that nobody else's key waits for them.
+constexpr std::size_t kSlowThreads = 2;
+constexpr std::size_t kSlowQueue = 64;
 
 // When this store began to note uses of keys, in milliseconds since the epoch.
 constexpr std::string_view kTrackingSetting = "usage-tracking-since";
@@ -41,7 +46,9 @@ class DomainService final : public Service {
                 EventSink& events, ServiceOptions options)
       : domain_{store, token, clock, random, events, std::move(options)},
         messages_(token, store, random),
+        native_(token),
         jobs_(kMaterialThreads, kMaterialQueue),
+        slow_jobs_(kSlowThreads, kSlowQueue),
         lifecycle_(domain_),
         authorizer_(domain_.grants, domain_.aliases) {
     if (const auto& service_key = domain_.options.service_key) {
@@ -53,16 +60,17 @@ class DomainService final : public Service {
 
   Result<void> load() {
     TRY_ASSIGN(const auto contents, domain_.store.load());
-    std::unordered_map<std::string_view, std::vector<KeyMaterialPtr>> materials;
-    for (const auto& row : contents.materials) {
-      materials[row.key_id].push_back(std::make_shared<const KeyMaterial>(row));
-    }
+    std::unordered_map<std::string_view, std::vector<const store::MaterialRecord*>> materials;
+    for (const auto& row : contents.materials) materials[row.key_id].push_back(&row);
     std::unordered_map<std::string_view, KeyPolicyPtr> default_policies;  // by account
     std::unordered_map<std::string_view, store::IntentRecord> rotations;
     for (const auto& intent : contents.intents) rotations.emplace(intent.key_id, intent);
 
     for (const auto& row : contents.keys) {
-      auto& of_key = materials[row.id];
+      std::vector<KeyMaterialPtr> of_key;
+      for (const auto* material : materials[row.id]) {
+        of_key.push_back(std::make_shared<const KeyMaterial>(*material, kind_of(row)));
+      }
       if (of_key.empty()) {
         return Error(ErrorCode::kKmsInternal, {}, "key " + row.id + " has no key material row");
       }
@@ -143,6 +151,7 @@ class DomainService final : public Service {
   }
 
   Result<KeyPtr> create_key(const Scope& scope, const NewKey& wanted) override {
+    TRY(domain_.token.check_kind({wanted.spec, wanted.usage}));
     store::KeyRecord record;
     record.id = draw_uuid(domain_.random);
     record.account = scope.account;
@@ -157,19 +166,21 @@ class DomainService final : public Service {
 
     // Shared with the job, which may outlive this call.
     auto born = std::make_shared<KeyPtr>();
-    const auto answer = jobs_.run(
-        [this, record, born](const DeadlineJobs::Durably& durably) -> Result<void> {
-          TRY(domain_.token.check());
-          store::IntentRecord intent;
-          TRY(durably([&]() -> Result<void> {
-            TRY_ASSIGN(intent, begin_birth(domain_, record));
-            return {};
-          }));
-          TRY_ASSIGN(const auto generated, generate_birth(domain_, record, intent));
-          TRY_ASSIGN(*born, finish_birth(domain_, record, intent, generated));
-          return {};
-        },
-        domain_.options.material_deadline);
+    const auto answer =
+        jobs_for(wanted.spec)
+            .run(
+                [this, record, born](const DeadlineJobs::Durably& durably) -> Result<void> {
+                  TRY(domain_.token.check());
+                  store::IntentRecord intent;
+                  TRY(durably([&]() -> Result<void> {
+                    TRY_ASSIGN(intent, begin_birth(domain_, record));
+                    return {};
+                  }));
+                  TRY_ASSIGN(const auto generated, generate_birth(domain_, record, intent));
+                  TRY_ASSIGN(*born, finish_birth(domain_, record, intent, generated));
+                  return {};
+                },
+                domain_.options.material_deadline);
     if (!answer.result) return answer.result.error();
     return *born;
   }
@@ -342,6 +353,7 @@ class DomainService final : public Service {
   }
 
   Result<void> enable_rotation(const Key& key, int period_days) override {
+    TRY(check_rotates(key));
     return change(key, StateRule::kEnabled, [&](store::KeyRecord& record) {
       record.rotation_enabled = true;
       record.rotation_period_days = period_days;
@@ -368,6 +380,52 @@ class DomainService final : public Service {
   }
 
   Result<Secret> random(std::size_t size) override { return domain_.token.random(size); }
+
+  Result<void> check_algorithm(const Key& key, Algorithm algorithm) const override {
+    TRY(check_fits(key, algorithm));
+    return domain_.token.check_algorithm(key.kind(), key.current_material().record.custody,
+                                         algorithm);
+  }
+  std::vector<Algorithm> algorithms(const Key& key) const override {
+    return usable_algorithms(domain_.token, key);
+  }
+  Result<Bytes> sign(const Key& key, Algorithm algorithm, const Message& message) override {
+    return native_.sign(key, algorithm, message);
+  }
+  Result<void> verify(const Key& key, Algorithm algorithm, const Message& message,
+                      ByteView signature) override {
+    return native_.verify(key, algorithm, message, signature);
+  }
+  Result<void> verify_mac(const Key& key, Algorithm algorithm, ByteView message,
+                          ByteView mac) override {
+    return native_.verify_mac(key, algorithm, message, mac);
+  }
+  Result<Secret> derive_shared_secret(const Key& key, ByteView peer) override {
+    return native_.derive_shared_secret(key, peer);
+  }
+  Result<Bytes> encrypt_padded(const Key& key, Algorithm algorithm, ByteView plaintext) override {
+    return native_.encrypt(key, algorithm, plaintext);
+  }
+  Result<Secret> decrypt_padded(const Key& key, Algorithm algorithm, ByteView ciphertext) override {
+    return native_.decrypt(key, algorithm, ciphertext);
+  }
+
+  Result<void> check_data_key_pair(KeySpec spec) const override {
+    return domain_.token.check_data_key_pair(spec);
+  }
+  Result<EncryptedDataKeyPair> generate_data_key_pair(const Key& key, KeySpec spec,
+                                                      const EncryptionContext& context) override {
+    auto made = std::make_shared<token::DataKeyPair>();
+    const auto answer = jobs_for(spec).run(
+        [this, spec, made](const DeadlineJobs::Durably&) -> Result<void> {
+          TRY_ASSIGN(*made, domain_.token.generate_data_key_pair(spec));
+          return {};
+        },
+        domain_.options.material_deadline);
+    if (!answer.result) return answer.result.error();
+    TRY_ASSIGN(Encrypted encrypted, messages_.encrypt(key, made->private_key.view(), context));
+    return EncryptedDataKeyPair{std::move(*made), std::move(encrypted)};
+  }
 
   Result<void> create_alias(const Scope& scope, std::string_view name, const Key& target) override {
     const std::lock_guard changes(domain_.alias_changes);
@@ -434,6 +492,7 @@ class DomainService final : public Service {
 
   void stop() override {
     jobs_.stop();
+    slow_jobs_.stop();
     lifecycle_.stop();
     save_usages(domain_);
   }
@@ -475,6 +534,10 @@ class DomainService final : public Service {
     return Error(ErrorCode::kInvalidArn, "Key Aliases are not supported for this operation.");
   }
 
+  DeadlineJobs& jobs_for(KeySpec spec) {
+    return row_of(row_of(spec).form).generation == Generation::kSlow ? slow_jobs_ : jobs_;
+  }
+
   /// The one way a key's row is changed: under its lock, from its newest state, if the rule allows,
   /// and unless `apply` answers an error.
   template <typename Change>
@@ -502,7 +565,9 @@ class DomainService final : public Service {
 
   Domain domain_;
   Messages messages_;
+  NativeOperations native_;
   DeadlineJobs jobs_;
+  DeadlineJobs slow_jobs_;
   Lifecycle lifecycle_;
   const Authorizer authorizer_;
   std::optional<GrantTokens> grant_tokens_;
@@ -523,6 +588,7 @@ Result<std::unique_ptr<Service>> Service::start(store::Store& store, token::Toke
 Result<Page<KeyMaterialPtr>> list_rotations(const Key& key, RotationListing listing,
                                             const PageRequest& request) {
   constexpr std::string_view kListName = "rotations";
+  TRY(check_rotates(key));
   TRY_ASSIGN(const std::string after, read_marker(kListName, request.marker));
   auto at = key.materials().begin();
   if (!after.empty()) {

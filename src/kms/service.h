@@ -103,6 +103,12 @@ struct Encrypted {
   std::string material_id;
 };
 
+/// A pair for use outside, its private key in PKCS#8 in clear and encrypted under a KMS key.
+struct EncryptedDataKeyPair {
+  token::DataKeyPair pair;
+  Encrypted private_key;
+};
+
 struct CreatedGrant {
   std::string grant_id;
   std::string grant_token;
@@ -201,6 +207,34 @@ class Service {
                                     const EncryptionContext& context) = 0;
   virtual Result<Secret> random(std::size_t size) = 0;
 
+  // Cryptography of keys that work by themselves. The caller has checked state, usage, algorithm
+  // and the message's type and length.
+  /// kInvalidKeyUsage with AWS's text for an algorithm of another spec, kUnsupportedOperation for
+  /// one that the token lacks.
+  virtual Result<void> check_algorithm(const Key& key, Algorithm algorithm) const = 0;
+  /// The algorithms of the key that its token does, in the order in which AWS lists them.
+  virtual std::vector<Algorithm> algorithms(const Key& key) const = 0;
+  /// A signature, or a MAC.
+  virtual Result<Bytes> sign(const Key& key, Algorithm algorithm, const Message& message) = 0;
+  /// kKmsInvalidSignature (no message) for whatever is wrong with the signature.
+  virtual Result<void> verify(const Key& key, Algorithm algorithm, const Message& message,
+                              ByteView signature) = 0;
+  /// kKmsInvalidMac (no message), in constant time.
+  virtual Result<void> verify_mac(const Key& key, Algorithm algorithm, ByteView message,
+                                  ByteView mac) = 0;
+  /// `peer`: SubjectPublicKeyInfo in DER; kValidation (no message) unless it is a point of the
+  /// key's curve.
+  virtual Result<Secret> derive_shared_secret(const Key& key, ByteView peer) = 0;
+  virtual Result<Bytes> encrypt_padded(const Key& key, Algorithm algorithm, ByteView plaintext) = 0;
+  /// kInvalidCiphertext (no message) for what does not decrypt.
+  virtual Result<Secret> decrypt_padded(const Key& key, Algorithm algorithm,
+                                        ByteView ciphertext) = 0;
+  /// kUnsupportedOperation for pairs that cannot be made here.
+  virtual Result<void> check_data_key_pair(KeySpec spec) const = 0;
+  /// A new pair of that spec, encrypted under the key.
+  virtual Result<EncryptedDataKeyPair> generate_data_key_pair(const Key& key, KeySpec spec,
+                                                              const EncryptionContext& context) = 0;
+
   // Aliases. Names carry their prefix and have been validated. Errors with AWS's texts.
   virtual Result<void> create_alias(const Scope& scope, std::string_view name,
                                     const Key& target) = 0;
@@ -222,7 +256,7 @@ class Service {
 };
 
 /// Entries of ListKeyRotations: completed rotations, oldest first; `all_material` adds the first
-/// material.
+/// material. Errors as check_rotates().
 enum class RotationListing : std::uint8_t { kRotationsOnly, kAllKeyMaterial };
 Result<Page<KeyMaterialPtr>> list_rotations(const Key& key, RotationListing listing,
                                             const PageRequest& page);

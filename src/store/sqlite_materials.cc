@@ -16,6 +16,7 @@ MaterialRecord read_material(Row& row) {
   material.custody = row.word<Custody>();
   material.construction = row.word<Construction>();
   material.check_value = row.bytes();
+  material.public_key = row.bytes();
   material.created_at = row.time();
   material.rotation_type = row.optional_word<RotationType>();
   material.rotated_at = row.optional_time();
@@ -29,7 +30,7 @@ Result<void> SqliteStore::load_materials(Contents& contents) {
   return for_each_row(
       database_.prepare(
           "SELECT object_name, key_id, material_id, sequence, custody, construction, check_value,"
-          " created_at, rotation_type, rotated_at, announced FROM key_material"
+          " public_key, created_at, rotation_type, rotated_at, announced FROM key_material"
           " ORDER BY key_id, sequence"),
       "key_material", [&](Row& row) { contents.materials.push_back(read_material(row)); });
 }
@@ -43,8 +44,9 @@ Result<void> SqliteStore::insert_material(const MaterialRecord& material) {
   return exactly_one(
       database_
           .prepare("INSERT INTO key_material (object_name, key_id, material_id, sequence, custody,"
-                   " construction, check_value, created_at, rotation_type, rotated_at, announced,"
-                   " invocations) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)")
+                   " construction, check_value, public_key, created_at, rotation_type, rotated_at,"
+                   " announced, invocations)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)")
           .bind(material.object_name)
           .bind(material.key_id)
           .bind(material.material_id)
@@ -52,6 +54,7 @@ Result<void> SqliteStore::insert_material(const MaterialRecord& material) {
           .bind(material.custody)
           .bind(material.construction)
           .bind(material.check_value)
+          .bind(material.public_key)
           .bind(material.created_at)
           .bind(material.rotation_type)
           .bind(material.rotated_at)

@@ -67,6 +67,7 @@ struct MaterialRecord {
   Custody custody = Custody::kResident;
   Construction construction = Construction::kEcbDerived;
   Bytes check_value;
+  Bytes public_key;  ///< SubjectPublicKeyInfo of a pair, in DER; else empty
   TimePoint created_at;
   std::optional<RotationType> rotation_type;  ///< absent on the first material
   std::optional<TimePoint> rotated_at;        ///< when it became current; absent on the first

@@ -346,6 +346,12 @@ Result<void> Pkcs11Token::check_kind(MaterialKind kind) const {
   TRY_ASSIGN(const Capabilities* able, impl_->capabilities());
   return able->check_kind(kind);
 }
+Result<void> Pkcs11Token::check_data_key_pair(KeySpec spec) const {
+  // OpenSSL makes them of every spec that PKCS#11 knows.
+  const bool in_service = impl_->link().profile().data_key_pairs == DataKeyPairs::kMadeInService;
+  if (in_service && row_of(spec).form != KeyForm::kSm2) return {};
+  return impl_->capabilities().check_kind({spec, *row_of(spec).usages.begin()});
+}
 Result<void> Pkcs11Token::check_algorithm(MaterialKind kind, Custody custody,
                                           Algorithm algorithm) const {
   TRY_ASSIGN(const Capabilities* able, impl_->capabilities());

@@ -39,6 +39,7 @@ class Pkcs11Token final : public Token {
 
   TokenIdentity identity() const override;
   Result<void> check_kind(MaterialKind kind) const override;
+  Result<void> check_data_key_pair(KeySpec spec) const override;
   Result<void> check_algorithm(MaterialKind kind, Custody custody,
                                Algorithm algorithm) const override;
   Result<GeneratedMaterial> generate_material(const ObjectName& name, std::string_view label,

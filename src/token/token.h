@@ -119,6 +119,8 @@ class Token {
   /// kUnsupportedOperation, with a sentence that names what the token lacks, for a kind of key that
   /// it cannot make or use.
   virtual Result<void> check_kind(MaterialKind kind) const = 0;
+  /// The same for pairs that leave.
+  virtual Result<void> check_data_key_pair(KeySpec spec) const = 0;
   /// The same for an algorithm and a material of that kind and custody.
   virtual Result<void> check_algorithm(MaterialKind kind, Custody custody,
                                        Algorithm algorithm) const = 0;

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/key_spec.h"
 #include "kms/arn.h"
+#include "kms/native_operations.h"
 #include "kms/service.h"
 
 namespace keyhold::api::test {
@@ -153,6 +155,41 @@ class FakeService : public kms::Service {
     TRY(work("decrypt"));
     return kms::Decrypted{Secret("attack at dawn"), material_.material_id};
   }
+  Result<void> check_algorithm(const kms::Key& key, Algorithm algorithm) const override {
+    return kms::check_fits(key, algorithm);
+  }
+  std::vector<Algorithm> algorithms(const kms::Key& key) const override {
+    return algorithms_of(key.record().spec, key.record().usage);
+  }
+  Result<Bytes> sign(const kms::Key&, Algorithm, const Message&) override {
+    TRY(work("sign"));
+    return Bytes{1, 2, 3};
+  }
+  Result<void> verify(const kms::Key&, Algorithm, const Message&, ByteView) override {
+    return work("verify");
+  }
+  Result<void> verify_mac(const kms::Key&, Algorithm, ByteView, ByteView) override {
+    return work("verify_mac");
+  }
+  Result<Secret> derive_shared_secret(const kms::Key&, ByteView) override {
+    TRY(work("derive_shared_secret"));
+    return Secret(32);
+  }
+  Result<Bytes> encrypt_padded(const kms::Key&, Algorithm, ByteView) override {
+    TRY(work("encrypt_padded"));
+    return Bytes(256, 1);
+  }
+  Result<Secret> decrypt_padded(const kms::Key&, Algorithm, ByteView) override {
+    TRY(work("decrypt_padded"));
+    return Secret("attack at dawn");
+  }
+  Result<void> check_data_key_pair(KeySpec) const override { return {}; }
+  Result<kms::EncryptedDataKeyPair> generate_data_key_pair(const kms::Key& target, KeySpec,
+                                                           const kms::EncryptionContext&) override {
+    TRY(work("generate_data_key_pair"));
+    return kms::EncryptedDataKeyPair{{Bytes{1}, Secret(1)},
+                                     {ciphertext(target.id()), material_.material_id}};
+  }
   Result<Secret> random(std::size_t size) override {
     TRY(work("random " + std::to_string(size)));
     return Secret(size);
@@ -186,7 +223,8 @@ class FakeService : public kms::Service {
   kms::KeyPtr make(const store::KeyRecord& record) const {
     return std::make_shared<const kms::Key>(
         record,
-        std::vector<kms::KeyMaterialPtr>{std::make_shared<const kms::KeyMaterial>(material_)},
+        std::vector<kms::KeyMaterialPtr>{
+            std::make_shared<const kms::KeyMaterial>(material_, kms::kind_of(record))},
         std::nullopt);
   }
 

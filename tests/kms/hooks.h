@@ -112,8 +112,7 @@ class HookedToken final : public token::Token {
   HookedToken(token::Token& inner, Hook& hook) : inner_(inner), hook_(hook) {}
 
   token::TokenIdentity identity() const override { return inner_.identity(); }
-  Result<token::GeneratedMaterial> generate_material(const ObjectName& name,
-                                                     std::string_view label,
+  Result<token::GeneratedMaterial> generate_material(const ObjectName& name, std::string_view label,
                                                      token::MaterialKind kind) override {
     return hook_.around("generate_material",
                         [&] { return inner_.generate_material(name, label, kind); });
@@ -124,6 +123,9 @@ class HookedToken final : public token::Token {
   }
   Result<void> check_kind(token::MaterialKind kind) const override {
     return inner_.check_kind(kind);
+  }
+  Result<void> check_data_key_pair(KeySpec spec) const override {
+    return inner_.check_data_key_pair(spec);
   }
   Result<void> check_algorithm(token::MaterialKind kind, Custody custody,
                                Algorithm algorithm) const override {

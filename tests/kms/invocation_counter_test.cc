@@ -30,8 +30,9 @@ class InvocationCounterTest : public ::testing::Test {
     row.material_id = row.object_name.hex();
     EXPECT_TRUE(store_->begin_key(record, intent));
     EXPECT_TRUE(store_->finish_key(row));
-    key_ = std::make_unique<Key>(record, std::vector{std::make_shared<const KeyMaterial>(row)},
-                                 std::nullopt);
+    key_ = std::make_unique<Key>(
+        record, std::vector{std::make_shared<const KeyMaterial>(row, kind_of(record))},
+        std::nullopt);
   }
 
   const KeyMaterial& material() const { return key_->current_material(); }
@@ -96,12 +97,12 @@ TEST_F(InvocationCounterTest, CountsEachMaterialByItself) {
   ASSERT_TRUE(store_->finish_rotation(record, row));
   InvocationCounter counter(*store_);
   EXPECT_FALSE(counter.count(*key_, material()));
-  EXPECT_TRUE(counter.count(*key_, KeyMaterial(row)));
+  EXPECT_TRUE(counter.count(*key_, KeyMaterial(row, {})));
 }
 
 TEST_F(InvocationCounterTest, RefusesWhatTheStoreDoesNotCount) {
   InvocationCounter counter(*store_);
-  EXPECT_FALSE(counter.count(*key_, KeyMaterial(a_material_record(a_key_record(), 0))));
+  EXPECT_FALSE(counter.count(*key_, KeyMaterial(a_material_record(a_key_record(), 0), {})));
 }
 
 TEST_F(InvocationCounterTest, CountsEveryCallOfManyThreadsOnce) {

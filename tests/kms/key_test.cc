@@ -42,7 +42,7 @@ TEST(KeyMaterial, OfNoTwoKeysOrMaterialsHasTheSameSubject) {
     store::MaterialRecord row;
     row.key_id = std::move(key_id);
     row.material_id = material_id;
-    EXPECT_TRUE(subjects.insert(KeyMaterial(row).use.subject).second);
+    EXPECT_TRUE(subjects.insert(KeyMaterial(row, {}).use.subject).second);
   };
   add("a", "6162");
   add("ab", "6162");
@@ -54,7 +54,7 @@ TEST(KeyMaterial, OfNoTwoKeysOrMaterialsHasTheSameSubject) {
 TEST(KeyMaterial, IsUsedInTheTokenAsItsRowSays) {
   const auto record = a_key_record();
   const auto row = a_material_record(record, 0, Construction::kDirect);
-  const KeyMaterial material(row);
+  const KeyMaterial material(row, kind_of(record));
   EXPECT_EQ(material.use.object_name, row.object_name);
   EXPECT_EQ(material.use.construction, Construction::kDirect);
   EXPECT_EQ(material.use.check_value, row.check_value);

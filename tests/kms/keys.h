@@ -65,7 +65,8 @@ inline Key a_key(const store::KeyRecord& record, int materials = 1,
                  std::optional<store::IntentRecord> rotation = std::nullopt) {
   std::vector<KeyMaterialPtr> rows;
   for (int i = 0; i < materials; ++i) {
-    rows.push_back(std::make_shared<const KeyMaterial>(a_material_record(record, i)));
+    rows.push_back(
+        std::make_shared<const KeyMaterial>(a_material_record(record, i), kind_of(record)));
   }
   return Key(record, std::move(rows), std::move(rotation));
 }

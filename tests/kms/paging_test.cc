@@ -163,8 +163,9 @@ TEST(KeyDirectory, KnowsWhatIsUnfinishedByTheNewestRow) {
   unannounced.announced = false;
   keys.put(std::make_shared<const Key>(
       record,
-      std::vector{std::make_shared<const KeyMaterial>(a_material_record(record, 0)),
-                  std::make_shared<const KeyMaterial>(unannounced)},
+      std::vector{
+          std::make_shared<const KeyMaterial>(a_material_record(record, 0), kind_of(record)),
+          std::make_shared<const KeyMaterial>(unannounced, kind_of(record))},
       std::nullopt));
   EXPECT_EQ(keys.unfinished().size(), 1U);
   keys.put(std::make_shared<const Key>(a_key(record, 2)));

@@ -43,6 +43,7 @@ inline MaterialRecord material_of(const IntentRecord& intent, int sequence = 0) 
   material.material_id = intent.object_name.hex();
   material.sequence = sequence;
   material.check_value = {0x00, 0x01, 0xfe, 0xff};
+  material.public_key = {0x30, 0x00, 0xff};
   material.created_at = at(1795531447002);
   if (intent.kind != IntentKind::kCreateKey) {
     material.rotation_type = intent.kind == IntentKind::kRotateOnDemand ? RotationType::kOnDemand

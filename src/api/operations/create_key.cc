@@ -89,15 +89,10 @@ Result<kms::NewKey> wanted_key(const Request& in, std::string_view region) {
     return Error(ErrorCode::kUnsupportedOperation, "KeySpec SM2 is not supported in this Region");
   }
   const KeySpec spec = parse_word<KeySpec>(*in.key_spec).value();
-  if (spec != KeySpec::kSymmetricDefault) {
-    return Error(ErrorCode::kUnsupportedOperation,
-                 "KeySpec " + *in.key_spec + " is not supported.");
-  }
   const auto origin = parse_word<KeyOrigin>(*in.origin);
   if (!origin) {
     return Error(ErrorCode::kUnsupportedOperation, "Origin " + *in.origin + " is not supported.");
   }
-  // A usage that goes with a supported spec is a supported one.
   return kms::NewKey{.description = *in.description,
                      .policy = in.policy.value_or(""),
                      .tags = from_wire(in.tags),
@@ -115,7 +110,7 @@ Result<Response> create_key(Context& context, const Request& in) {
   TRY_ASSIGN(const kms::NewKey wanted, wanted_key(in, context.scope().region));
   TRY_ASSIGN(const kms::KeyPtr key, context.service().create_key(context.scope(), wanted));
   context.note_key(*key);
-  return Response{key_metadata(*key)};
+  return Response{key_metadata(context.service(), *key)};
 }
 
 }  // namespace

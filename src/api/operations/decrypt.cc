@@ -2,6 +2,7 @@
 #include "api/handler.h"
 #include "api/members.h"
 #include "api/operations/ciphertext_request.h"
+#include "api/operations/encryption.h"
 
 namespace keyhold::api {
 namespace {
@@ -32,12 +33,16 @@ struct Request {
     if (!encryption_algorithm) encryption_algorithm = kSymmetricDefault;
     return check_ciphertext_request({ciphertext_blob, key_id, "KeyId", dry_run, dry_run_modifiers});
   }
+
+  Result<void> check_with_keys(const Context&) const {
+    return check_context(*encryption_algorithm, encryption_context);
+  }
 };
 
 struct Response {
   std::string encryption_algorithm;
   std::string key_id;
-  std::string key_material_id;
+  std::optional<std::string> key_material_id;  ///< of symmetric keys
   Secret plaintext;
 
   static constexpr auto shape() {
@@ -51,11 +56,11 @@ struct Response {
 
 Result<Response> decrypt(Context& context, const Request& in) {
   const kms::Key& key = context.key();
-  TRY_ASSIGN(kms::Decrypted decrypted,
-             context.service().decrypt(key, context.ciphertext(), in.encryption_context));
-  context.note_material("keyMaterialId", decrypted.material_id);
-  return Response{*in.encryption_algorithm, key.arn(), std::move(decrypted.material_id),
-                  std::move(decrypted.plaintext)};
+  TRY_ASSIGN(Plaintext opened, decrypt_by(context, key, *in.encryption_algorithm,
+                                          *in.ciphertext_blob, in.encryption_context));
+  if (opened.material_id) context.note_material("keyMaterialId", *opened.material_id);
+  return Response{*in.encryption_algorithm, key.arn(), std::move(opened.material_id),
+                  std::move(opened.bytes)};
 }
 
 }  // namespace

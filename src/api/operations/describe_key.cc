@@ -25,7 +25,7 @@ struct Response {
 };
 
 Result<Response> describe_key(Context& context, const Request&) {
-  return Response{key_metadata(context.key())};
+  return Response{key_metadata(context.service(), context.key())};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 //= https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
 #include "api/handler.h"
 #include "api/members.h"
+#include "api/operations/encryption.h"
 
 namespace keyhold::api {
 namespace {
@@ -27,6 +28,11 @@ struct Request {
     if (!encryption_algorithm) encryption_algorithm = kSymmetricDefault;
     return {};
   }
+
+  Result<void> check_with_keys(const Context& context) const {
+    TRY(check_context(*encryption_algorithm, encryption_context));
+    return check_plaintext_size(context.key(), *encryption_algorithm, plaintext.size());
+  }
 };
 
 struct Response {
@@ -44,10 +50,10 @@ struct Response {
 
 Result<Response> encrypt(Context& context, const Request& in) {
   const kms::Key& key = context.key();
-  TRY_ASSIGN(kms::Encrypted encrypted,
-             context.service().encrypt(key, in.plaintext.view(), in.encryption_context));
-  context.note_material("keyMaterialId", encrypted.material_id);
-  return Response{std::move(encrypted.blob), *in.encryption_algorithm, key.arn()};
+  TRY_ASSIGN(Ciphertext made, encrypt_by(context, key, *in.encryption_algorithm,
+                                         in.plaintext.view(), in.encryption_context));
+  if (made.material_id) context.note_material("keyMaterialId", *made.material_id);
+  return Response{std::move(made.bytes), *in.encryption_algorithm, key.arn()};
 }
 
 }  // namespace

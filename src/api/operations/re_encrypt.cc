@@ -2,6 +2,7 @@
 #include "api/handler.h"
 #include "api/members.h"
 #include "api/operations/ciphertext_request.h"
+#include "api/operations/encryption.h"
 
 namespace keyhold::api {
 namespace {
@@ -41,16 +42,21 @@ struct Request {
     return check_ciphertext_request(
         {ciphertext_blob, source_key_id, "SourceKeyId", dry_run, dry_run_modifiers});
   }
+
+  Result<void> check_with_keys(const Context&) const {
+    TRY(check_context(*source_encryption_algorithm, source_encryption_context));
+    return check_context(*destination_encryption_algorithm, destination_encryption_context);
+  }
 };
 
 struct Response {
   Bytes ciphertext_blob;
   std::string destination_encryption_algorithm;
-  std::string destination_key_material_id;
+  std::optional<std::string> destination_key_material_id;  ///< of symmetric keys
   std::string key_id;
   std::string source_encryption_algorithm;
   std::string source_key_id;
-  std::string source_key_material_id;
+  std::optional<std::string> source_key_material_id;
 
   static constexpr auto shape() {
     return members(
@@ -69,20 +75,20 @@ struct Response {
 Result<Response> re_encrypt(Context& context, const Request& in) {
   const kms::Key& source = context.key(0);
   const kms::Key& destination = context.key(1);
-  TRY_ASSIGN(kms::Decrypted decrypted,
-             context.service().decrypt(source, context.ciphertext(), in.source_encryption_context));
-  TRY_ASSIGN(kms::Encrypted encrypted,
-             context.service().encrypt(destination, decrypted.plaintext.view(),
-                                       in.destination_encryption_context));
-  context.note_material("sourceKeyMaterialId", decrypted.material_id);
-  context.note_material("destinationKeyMaterialId", encrypted.material_id);
-  return Response{.ciphertext_blob = std::move(encrypted.blob),
+  TRY_ASSIGN(Plaintext opened, decrypt_by(context, source, *in.source_encryption_algorithm,
+                                          *in.ciphertext_blob, in.source_encryption_context));
+  TRY(check_plaintext_size(destination, *in.destination_encryption_algorithm, opened.bytes.size()));
+  TRY_ASSIGN(Ciphertext made, encrypt_by(context, destination, *in.destination_encryption_algorithm,
+                                         opened.bytes.view(), in.destination_encryption_context));
+  if (opened.material_id) context.note_material("sourceKeyMaterialId", *opened.material_id);
+  if (made.material_id) context.note_material("destinationKeyMaterialId", *made.material_id);
+  return Response{.ciphertext_blob = std::move(made.bytes),
                   .destination_encryption_algorithm = *in.destination_encryption_algorithm,
-                  .destination_key_material_id = std::move(encrypted.material_id),
+                  .destination_key_material_id = std::move(made.material_id),
                   .key_id = destination.arn(),
                   .source_encryption_algorithm = *in.source_encryption_algorithm,
                   .source_key_id = source.arn(),
-                  .source_key_material_id = std::move(decrypted.material_id)};
+                  .source_key_material_id = std::move(opened.material_id)};
 }
 
 }  // namespace
