@@ -46,12 +46,17 @@ Result<void> check_algorithm(const kms::Service& service, const KeyUse& use, con
   return service.check_algorithm(key, parse_word<Algorithm>(*algorithm).value());
 }
 
-/// Whether the request's ciphertext is no blob of ours: the key that decrypts it cannot be read
-/// from it, and must be named.
-bool is_bare_ciphertext(const KeyUse& use, const Request& request) {
+/// Whether the request's ciphertext is no blob of ours but the bare block of an asymmetric key,
+/// which must be named since nothing in the block tells it.
+bool is_bare_ciphertext(kms::Service& service, const kms::Scope& scope, const KeyUse& use,
+                        const Request& request) {
+  const std::string* identifier = request.text(use.member);
   const std::string* algorithm = request.text(use.algorithm_member);
-  return request.text(use.member) != nullptr && algorithm != nullptr &&
-         *algorithm != kSymmetricDefault;
+  if (identifier == nullptr || algorithm == nullptr || *algorithm == kSymmetricDefault) {
+    return false;
+  }
+  const auto named = service.find_key(scope, *identifier, use.lookup);
+  return named && (*named)->record().spec != KeySpec::kSymmetricDefault;
 }
 
 /// What a call changed is told to CloudTrail even where its caller is not answered it.
@@ -208,7 +213,7 @@ Result<void> Dispatcher::resolve(const Operation& operation, const Request& requ
     const KeyUse& use = operation.keys[i];
     const std::string* identifier = request.text(use.member);
     if (use.naming == Naming::kCiphertext && !ignores_ciphertext(request) &&
-        !is_bare_ciphertext(use, request)) {
+        !is_bare_ciphertext(service_, context.scope(), use, request)) {
       const Bytes* blob = request.blob(kCiphertextMember);
       context.ciphertext_ = kms::parse_ciphertext_blob(*blob);
       if (!context.ciphertext_) return Error(ErrorCode::kInvalidCiphertext);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include <map>
 #include <stdexcept>
 
 #include "tests/support/places.h"
@@ -63,8 +64,52 @@ void ServiceTest::TearDownTestSuite() {
   std::filesystem::remove_all(folder, ignored);
 }
 
+namespace {
+
+/// What an operation needs of a key, where that is not the usual one, and of its request.
+struct Needs {
+  std::string spec = "SYMMETRIC_DEFAULT";
+  std::string usage = "ENCRYPT_DECRYPT";
+  std::string members;
+};
+
+Needs needs_of(const Operation& operation) {
+  static const std::map<std::string_view, Needs> kNeeds = {
+      {"Sign",
+       {"ECC_NIST_P256", "SIGN_VERIFY", R"("Message":"AAAA","SigningAlgorithm":"ECDSA_SHA_256")"}},
+      {"Verify",
+       {"ECC_NIST_P256", "SIGN_VERIFY", R"("Message":"AAAA","SigningAlgorithm":"ECDSA_SHA_256")"}},
+      {"GenerateMac",
+       {"HMAC_256", "GENERATE_VERIFY_MAC", R"("Message":"AAAA","MacAlgorithm":"HMAC_SHA_256")"}},
+      {"VerifyMac",
+       {"HMAC_256", "GENERATE_VERIFY_MAC", R"("Message":"AAAA","MacAlgorithm":"HMAC_SHA_256")"}},
+      {"DeriveSharedSecret",
+       {"ECC_NIST_P256", "KEY_AGREEMENT", R"("KeyAgreementAlgorithm":"ECDH")"}},
+      {"GetPublicKey", {"ECC_NIST_P256", "SIGN_VERIFY", {}}},
+      {"GenerateDataKey", {.members = R"("KeySpec":"AES_256")"}},
+      {"GenerateDataKeyWithoutPlaintext", {.members = R"("KeySpec":"AES_256")"}},
+      {"GenerateDataKeyPair", {.members = R"("KeyPairSpec":"ECC_NIST_P256")"}},
+      {"GenerateDataKeyPairWithoutPlaintext", {.members = R"("KeyPairSpec":"ECC_NIST_P256")"}},
+      {"Encrypt", {.members = R"("Plaintext":"AAAA")"}},
+      {"UpdateKeyDescription", {.members = R"("Description":"d")"}},
+      {"TagResource", {.members = R"("Tags":[])"}},
+      {"UntagResource", {.members = R"("TagKeys":[])"}},
+  };
+  const auto at = kNeeds.find(operation.name);
+  return at == kNeeds.end() ? Needs{} : at->second;
+}
+
+}  // namespace
+
+std::string ServiceTest::new_key_for(const Operation& operation) {
+  const Needs needs = needs_of(operation);
+  return succeed("CreateKey",
+                 R"({"KeySpec":")" + needs.spec + R"(","KeyUsage":")" + needs.usage + "\"}")
+      .text("KeyMetadata.KeyId");
+}
+
 std::string ServiceTest::sample_body(const Operation& operation, const std::string& key_id,
-                                     const std::string& blob, const std::string& grant_id) {
+                                     const std::string& grant_id) {
   const auto name = operation.name;
   if (operation.keys.size() == 0) {
     if (name == "GenerateRandom") return R"({"NumberOfBytes":1})";
@@ -73,25 +118,35 @@ std::string ServiceTest::sample_body(const Operation& operation, const std::stri
     }
     return "{}";
   }
-  if (name == "Decrypt") return with_ciphertext(blob);
-  if (name == "ReEncrypt") return with_ciphertext(blob, R"("DestinationKeyId":")" + key_id + "\"");
+  if (name == "Decrypt") return with_ciphertext(encrypted(key_id));
+  if (name == "ReEncrypt") {
+    return with_ciphertext(encrypted(key_id), R"("DestinationKeyId":")" + key_id + "\"");
+  }
   if (name == "CreateAlias") {
     return R"({"AliasName":"alias/of-)" + key_id + R"(","TargetKeyId":")" + key_id + "\"}";
   }
   if (name == "UpdateAlias" || name == "DeleteAlias") {
     return R"({"AliasName":"alias/on-)" + key_id + R"(","TargetKeyId":")" + key_id + "\"}";
   }
-  std::string more;
-  if (name == "Encrypt") more = R"("Plaintext":"AAAA")";
-  if (name == "UpdateKeyDescription") more = R"("Description":"d")";
-  if (name == "TagResource") more = R"("Tags":[])";
-  if (name == "UntagResource") more = R"("TagKeys":[])";
-  if (name.starts_with("GenerateDataKey")) more = R"("KeySpec":"AES_256")";
+  std::string more = needs_of(operation).members;
+  if (name == "Verify") {
+    const Reply made = succeed("Sign", with_key(key_id, more));
+    more += R"(,"Signature":")" + made.text("Signature") + "\"";
+  }
+  if (name == "VerifyMac") {
+    const Reply made = succeed("GenerateMac", with_key(key_id, more));
+    more += R"(,"Mac":")" + made.text("Mac") + "\"";
+  }
+  if (name == "DeriveSharedSecret") {
+    const Reply shown = succeed("GetPublicKey", with_key(key_id));
+    more += R"(,"PublicKey":")" + shown.text("PublicKey") + "\"";
+  }
   if (name == "PutKeyPolicy") {
     more = R"("Policy":)" + json_string(kms::default_policy_text(kAccount));
   }
   if (name == "CreateGrant") {
-    more = R"("GranteePrincipal":"arn:aws:iam::111122223333:user/test","Operations":["Encrypt"])";
+    more =
+        R"("GranteePrincipal":"arn:aws:iam::111122223333:user/test","Operations":["DescribeKey"])";
   }
   if (name == "RetireGrant" || name == "RevokeGrant") more = R"("GrantId":")" + grant_id + "\"";
   return with_key(key_id, more);

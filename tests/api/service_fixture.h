@@ -70,11 +70,12 @@ class ServiceTest : public ::testing::Test {
   static std::string with_ciphertext(const std::string& blob, const std::string& more = {}) {
     return R"({"CiphertextBlob":")" + blob + "\"" + (more.empty() ? "" : "," + more) + "}";
   }
-  /// A request of the operation that is in order, on that key and with that ciphertext under it.
+  /// Makes a key of the kind that the operation works on.
+  static std::string new_key_for(const Operation& operation);
+  /// A request of the operation that is in order, on that key, which is of the kind and Enabled.
   /// Aliases are `alias/of-<key>` where one is made, `alias/on-<key>` where there must be one. The
   /// grant is `grant_id`, where one is needed.
   static std::string sample_body(const Operation& operation, const std::string& key_id,
-                                 const std::string& blob,
                                  const std::string& grant_id = std::string(64, 'a'));
   /// Makes a grant and answers its id. `more`: further members.
   static std::string new_grant(const std::string& key_id, std::string_view grantee,

@@ -206,8 +206,6 @@ TEST_F(Validation, RefusesByNameWhatIsNotBuilt) {
   refuses(R"({"CustomKeyStoreId":"cks-1"})", "Custom key stores are not supported.");
   refuses(R"({"XksKeyId":"x"})", "External key stores are not supported.");
   refuses(R"({"Origin":"EXTERNAL"})", "Origin EXTERNAL is not supported.");
-  refuses(R"({"KeySpec":"RSA_2048","KeyUsage":"SIGN_VERIFY"})",
-          "KeySpec RSA_2048 is not supported.");
   refuses(R"({"KeySpec":"SM2","KeyUsage":"SIGN_VERIFY"})",
           "KeySpec SM2 is not supported in this Region");
   EXPECT_TRUE(service_.calls.empty());

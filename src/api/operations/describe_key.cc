@@ -25,6 +25,9 @@ struct Response {
 };
 
 Result<Response> describe_key(Context& context, const Request&) {
+  // What is not held and used in the token alone is said wherever somebody asks for a key.
+  const Custody custody = context.key().current_material().record.custody;
+  if (custody != Custody::kResident) context.note_custody(to_string(custody));
   return Response{key_metadata(context.service(), context.key())};
 }
 

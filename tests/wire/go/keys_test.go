@@ -1,0 +1,190 @@
+// Asymmetric and HMAC keys through the SDK for Go, held against Go's standard library.
+package wire
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"errors"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+)
+
+var message = []byte("attack at dawn")
+
+func newKeyOf(t *testing.T, c *kms.Client, spec types.KeySpec, usage types.KeyUsageType) *string {
+	t.Helper()
+	made, err := c.CreateKey(context.Background(), &kms.CreateKeyInput{KeySpec: spec, KeyUsage: usage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.KeyMetadata.KeyId
+}
+
+func publicKey(t *testing.T, c *kms.Client, key *string) any {
+	t.Helper()
+	shown, err := c.GetPublicKey(context.Background(), &kms.GetPublicKeyInput{KeyId: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(shown.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+func TestTheStandardLibraryVerifiesWhatIsSigned(t *testing.T) {
+	ctx := context.Background()
+	c := client(t)
+	sum256, sum384, sum512 := sha256.Sum256(message), sha512.Sum384(message), sha512.Sum512(message)
+	for _, one := range []struct {
+		spec      types.KeySpec
+		algorithm types.SigningAlgorithmSpec
+		verify    func(key any, signature []byte) bool
+	}{
+		{types.KeySpecRsa2048, types.SigningAlgorithmSpecRsassaPssSha256, func(key any, signature []byte) bool {
+			return rsa.VerifyPSS(key.(*rsa.PublicKey), crypto.SHA256, sum256[:], signature,
+				&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}) == nil
+		}},
+		{types.KeySpecRsa2048, types.SigningAlgorithmSpecRsassaPkcs1V15Sha512, func(key any, signature []byte) bool {
+			return rsa.VerifyPKCS1v15(key.(*rsa.PublicKey), crypto.SHA512, sum512[:], signature) == nil
+		}},
+		{types.KeySpecEccNistP256, types.SigningAlgorithmSpecEcdsaSha256, func(key any, signature []byte) bool {
+			return key.(*ecdsa.PublicKey).Curve == elliptic.P256() &&
+				ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), sum256[:], signature)
+		}},
+		{types.KeySpecEccNistP384, types.SigningAlgorithmSpecEcdsaSha384, func(key any, signature []byte) bool {
+			return ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), sum384[:], signature)
+		}},
+		{types.KeySpecEccNistP521, types.SigningAlgorithmSpecEcdsaSha512, func(key any, signature []byte) bool {
+			return ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), sum512[:], signature)
+		}},
+		{"ECC_NIST_EDWARDS25519", "ED25519_SHA_512", func(key any, signature []byte) bool {
+			return ed25519.Verify(key.(ed25519.PublicKey), message, signature)
+		}},
+	} {
+		key := newKeyOf(t, c, one.spec, types.KeyUsageTypeSignVerify)
+		signed, err := c.Sign(ctx, &kms.SignInput{KeyId: key, Message: message, SigningAlgorithm: one.algorithm})
+		if err != nil {
+			t.Fatal(one.algorithm, err)
+		}
+		if !one.verify(publicKey(t, c, key), signed.Signature) {
+			t.Errorf("%s: the standard library does not verify it", one.algorithm)
+		}
+		verified, err := c.Verify(ctx, &kms.VerifyInput{KeyId: key, Message: message,
+			SigningAlgorithm: one.algorithm, Signature: signed.Signature})
+		if err != nil || !verified.SignatureValid {
+			t.Errorf("%s: %v", one.algorithm, err)
+		}
+		var invalid *types.KMSInvalidSignatureException
+		if _, err := c.Verify(ctx, &kms.VerifyInput{KeyId: key, Message: []byte("another"),
+			SigningAlgorithm: one.algorithm, Signature: signed.Signature}); !errors.As(err, &invalid) {
+			t.Errorf("%s: %v", one.algorithm, err)
+		}
+	}
+}
+
+func TestAMacVerifiesAndAWrongOneDoesNot(t *testing.T) {
+	ctx := context.Background()
+	c := client(t)
+	key := newKeyOf(t, c, types.KeySpecHmac256, types.KeyUsageTypeGenerateVerifyMac)
+	made, err := c.GenerateMac(ctx, &kms.GenerateMacInput{KeyId: key, Message: message,
+		MacAlgorithm: types.MacAlgorithmSpecHmacSha256})
+	if err != nil || len(made.Mac) != 32 {
+		t.Fatal(err)
+	}
+	input := &kms.VerifyMacInput{KeyId: key, Message: message, Mac: made.Mac,
+		MacAlgorithm: types.MacAlgorithmSpecHmacSha256}
+	if verified, err := c.VerifyMac(ctx, input); err != nil || !verified.MacValid {
+		t.Fatal(err)
+	}
+	input.Mac[0] ^= 1
+	var invalid *types.KMSInvalidMacException
+	if _, err := c.VerifyMac(ctx, input); !errors.As(err, &invalid) {
+		t.Fatal(err)
+	}
+}
+
+func TestTheStandardLibraryAgreesOnTheSecret(t *testing.T) {
+	c := client(t)
+	key := newKeyOf(t, c, types.KeySpecEccNistP384, types.KeyUsageTypeKeyAgreement)
+	peer, err := ecdh.P384().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(peer.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := c.DeriveSharedSecret(context.Background(), &kms.DeriveSharedSecretInput{
+		KeyId: key, KeyAgreementAlgorithm: types.KeyAgreementAlgorithmSpecEcdh, PublicKey: der})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := publicKey(t, c, key).(*ecdsa.PublicKey).ECDH()
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := peer.ECDH(theirs)
+	if err != nil || !bytes.Equal(secret, answer.SharedSecret) {
+		t.Fatal("the secrets differ", err)
+	}
+}
+
+func TestWhatTheStandardLibraryEncryptsIsDecrypted(t *testing.T) {
+	c := client(t)
+	key := newKeyOf(t, c, types.KeySpecRsa2048, types.KeyUsageTypeEncryptDecrypt)
+	public := publicKey(t, c, key).(*rsa.PublicKey)
+	sealed1, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, public, message, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed256, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public, message, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for algorithm, blob := range map[types.EncryptionAlgorithmSpec][]byte{
+		types.EncryptionAlgorithmSpecRsaesOaepSha1:   sealed1,
+		types.EncryptionAlgorithmSpecRsaesOaepSha256: sealed256} {
+		opened, err := c.Decrypt(context.Background(), &kms.DecryptInput{
+			KeyId: key, CiphertextBlob: blob, EncryptionAlgorithm: algorithm})
+		if err != nil || !bytes.Equal(opened.Plaintext, message) {
+			t.Error(algorithm, err)
+		}
+	}
+}
+
+func TestDataKeyPairsLoad(t *testing.T) {
+	ctx := context.Background()
+	c := client(t)
+	parent := newKey(t, c)
+	for _, spec := range []types.DataKeyPairSpec{types.DataKeyPairSpecRsa2048,
+		types.DataKeyPairSpecEccNistP521, "ECC_NIST_EDWARDS25519"} {
+		made, err := c.GenerateDataKeyPair(ctx, &kms.GenerateDataKeyPairInput{
+			KeyId: parent.KeyId, KeyPairSpec: spec})
+		if err != nil {
+			t.Fatal(spec, err)
+		}
+		private, err := x509.ParsePKCS8PrivateKey(made.PrivateKeyPlaintext)
+		if err != nil {
+			t.Fatal(spec, err)
+		}
+		der, err := x509.MarshalPKIXPublicKey(private.(crypto.Signer).Public())
+		if err != nil || !bytes.Equal(der, made.PublicKey) {
+			t.Error(spec, "the halves are not of one key")
+		}
+	}
+}
