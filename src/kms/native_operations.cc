@@ -18,7 +18,10 @@ std::vector<Algorithm> usable_algorithms(const token::Token& token, const Key& k
   for (const Algorithm algorithm : algorithms_of(key.record().spec, key.record().usage)) {
     const auto checked =
         token.check_algorithm(key.kind(), key.current_material().record.custody, algorithm);
-    if (checked) usable.push_back(algorithm);
+    // A token that is away takes nothing from the list.
+    if (checked || checked.error().code() != ErrorCode::kUnsupportedOperation) {
+      usable.push_back(algorithm);
+    }
   }
   return usable;
 }

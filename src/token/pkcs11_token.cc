@@ -28,9 +28,8 @@ class Pkcs11Token::Impl {
       : link_(std::move(link)),
         random_(random),
         cache_(link_->profile()),
-        guard_(
-            *link_, random,
-            {[this] { forget_all(); }, [this] { return take_stock(); }, [this] { tick(); }}),
+        guard_(*link_, random,
+               {[this] { forget_all(); }, [this] { return take_stock(); }, [this] { tick(); }}),
         objects_(*link_, guard_),
         materials_(*link_, guard_, objects_, cache_, capabilities_, random),
         keys_(*link_, guard_, materials_, cache_, clock, random),
@@ -147,8 +146,8 @@ class Pkcs11Token::Impl {
   Random& random_;
   mutable std::mutex admission_mutex_;
   std::optional<AdmissionReport> admission_;  ///< nothing before the token was first there
-  Capabilities capabilities_;            ///< written once, before anybody is inside
-  std::atomic<bool> capable_{false};     ///< that it was
+  Capabilities capabilities_;                 ///< written once, before anybody is inside
+  std::atomic<bool> capable_{false};          ///< that it was
   KeyCache cache_;
   TokenGuard guard_;
   TokenObjects objects_;
@@ -350,7 +349,7 @@ Result<void> Pkcs11Token::check_data_key_pair(KeySpec spec) const {
   // OpenSSL makes them of every spec that PKCS#11 knows.
   const bool in_service = impl_->link().profile().data_key_pairs == DataKeyPairs::kMadeInService;
   if (in_service && row_of(spec).form != KeyForm::kSm2) return {};
-  return impl_->capabilities().check_kind({spec, *row_of(spec).usages.begin()});
+  return check_kind({spec, *row_of(spec).usages.begin()});
 }
 Result<void> Pkcs11Token::check_algorithm(MaterialKind kind, Custody custody,
                                           Algorithm algorithm) const {
