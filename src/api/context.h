@@ -61,7 +61,7 @@ class Context {
   void note_alias(std::string arn) {
     record_.resources.push_back({"AWS::KMS::Alias", std::move(arn), scope_.account});
   }
-  void note_custody(std::string_view custody) { materials_.emplace_back("custody", custody); }
+  void note_custody(std::string_view custody) { notes_.emplace_back("custody", custody); }
   /// `member`: of additionalEventData, `keyMaterialId`.
   void note_material(std::string_view member, std::string_view material_id) {
     notes_.emplace_back(member, material_id);

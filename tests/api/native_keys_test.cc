@@ -407,12 +407,12 @@ TEST_F(NativeKeys, DryRunsTellWhatTheCallWould) {
 }
 
 TEST_F(NativeKeys, ThatAreHostStagedAreCalledSoInTheAuditEventOfDescribeKey) {
-  EXPECT_EQ(succeed("DescribeKey", with_key(key_of("RSA_2048", "ENCRYPT_DECRYPT")))
-                .record.additional_event_data,
-            R"({"custody":"host-staged"})");
-  EXPECT_EQ(succeed("DescribeKey", with_key(key_of("RSA_2048", "SIGN_VERIFY")))
-                .record.additional_event_data,
-            "null");
+  const auto event = [&](const std::string& id) {
+    return succeed("DescribeKey", with_key(id)).record.additional_event_data;
+  };
+  EXPECT_NE(event(key_of("RSA_2048", "ENCRYPT_DECRYPT")).find(R"("custody":"host-staged")"),
+            std::string::npos);
+  EXPECT_EQ(event(key_of("RSA_2048", "SIGN_VERIFY")).find("custody"), std::string::npos);
 }
 
 TEST_F(NativeKeys, NeverShowWhatIsSecretInTheAuditEvent) {

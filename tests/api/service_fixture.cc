@@ -22,7 +22,7 @@ T must(Result<T> result) {
 Result<token::Material> make_service_key(token::Token& token, Random& random) {
   token::Material key;
   key.object_name = ObjectName::draw(random);
-  TRY_ASSIGN(const auto made, token.generate_material(key.object_name, "service key"));
+  TRY_ASSIGN(const auto made, token.generate_material(key.object_name, "service key", {}));
   key.construction = made.construction;
   key.check_value = made.check_value;
   append(key.subject, as_bytes("service key"));

@@ -61,7 +61,7 @@ int run(const std::string& folder, int calls) {
   std::array<std::uint8_t, 32> name{};
   random.fill(name);
   material.object_name = *ObjectName::from_bytes(name);
-  const auto made = need(token->generate_material(material.object_name, "bench"));
+  const auto made = need(token->generate_material(material.object_name, "bench", {}));
   material.construction = made.construction;
   material.check_value = made.check_value;
 

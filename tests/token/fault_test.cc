@@ -561,7 +561,7 @@ class AbsentTest : public FaultTest {
     EXPECT_EQ(token_->health().last_trouble, Trouble::kAbsent);
     EXPECT_EQ(token_->wait_until_available(std::chrono::milliseconds(0)), Available::kNo);
     EXPECT_EQ(token_->check().error().code(), ErrorCode::kKeyUnavailable);
-    EXPECT_EQ(token_->generate_material(draw_name(), "a key").error().code(),
+    EXPECT_EQ(token_->generate_material(draw_name(), "a key", {}).error().code(),
               ErrorCode::kKeyUnavailable);
     EXPECT_EQ(token_->list_objects().error().code(), ErrorCode::kKeyUnavailable);
     EXPECT_EQ(token_->usage().session_objects_made, 0U);
