@@ -246,7 +246,8 @@ class IoThread {
 Error refused(std::string sentence) { return Error(ErrorCode::kValidation, std::move(sentence)); }
 
 Result<Tcp::endpoint> resolve(const ServerOptions& options, asio::io_context& context) {
-  // RFC 6761 section 6.3: `localhost` is the loopback address, whether or not there is a hosts file.
+  // RFC 6761 section 6.3: `localhost` is the loopback address, whether or not there is a hosts
+  // file.
   if (options.host == "localhost") {
     return Tcp::endpoint(asio::ip::address_v4::loopback(), options.port);
   }

@@ -206,9 +206,9 @@ Result<Caller> SigV4Verifier::verify(const SignedRequest& request, TimePoint now
   // An access key that may not call is answered after the same work as a wrong signature. A
   // security token belongs to temporary credentials, so with a long-term key it is a foreign one.
   const auto token = headers.named(kSecurityToken);
-  auto credential = token.empty() ? credentials_.find(authorization.access_key_id)
-                                  : credentials_.find_temporary(authorization.access_key_id,
-                                                                token.front().value);
+  auto credential =
+      token.empty() ? credentials_.find(authorization.access_key_id)
+                    : credentials_.find_temporary(authorization.access_key_id, token.front().value);
   const bool recognized = credential && credential->status == CredentialStatus::kActive;
   const sigv4::Scope scope{authorization.date, authorization.region, authorization.service};
   const std::string scope_text = scope.text();
@@ -243,8 +243,7 @@ Result<Caller> SigV4Verifier::verify(const SignedRequest& request, TimePoint now
   }
   if (!matches || !honest) return mismatch();
   if (credential->session && credential->session->expires_at <= now) {
-    return Error(ErrorCode::kExpiredToken,
-                 "The security token included in the request is expired");
+    return Error(ErrorCode::kExpiredToken, "The security token included in the request is expired");
   }
 
   // Kept only once it has verified something, so that forged requests evict nothing.

@@ -322,7 +322,8 @@ TEST_F(FaultTest, AVanishedFolderIsNoticedByTheFirstCallThatNeedsAnObjectOfTheTo
   fs::rename(tokens(), away);
   EXPECT_EQ(token_->encryption_key(other).error().code(), ErrorCode::kKeyUnavailable);
   EXPECT_EQ(token_->destroy_material(other.object_name).error().code(), ErrorCode::kKeyUnavailable);
-  EXPECT_EQ(token_->adopt_material(other.object_name, {}).error().code(), ErrorCode::kKeyUnavailable);
+  EXPECT_EQ(token_->adopt_material(other.object_name, {}).error().code(),
+            ErrorCode::kKeyUnavailable);
   fs::rename(away, tokens());
   expect_whole();
   EXPECT_TRUE(token_->check_material(other));
