@@ -13,6 +13,7 @@ import jwt
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 import service
 from boto3_test import client
@@ -134,7 +135,7 @@ class Signatures(KeysCase):
         ec_key = self.key("ECC_NIST_P256", "SIGN_VERIFY")
 
         def es256(data):
-            r, s = ec.utils.decode_dss_signature(self.sign(ec_key, "ECDSA_SHA_256", data))
+            r, s = decode_dss_signature(self.sign(ec_key, "ECDSA_SHA_256", data))
             return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
         made = token("ES256", es256)

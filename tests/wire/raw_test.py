@@ -302,7 +302,7 @@ class MainJob(ServiceCase):
         for members, name in (
             ({"MultiRegion": True}, "Multi-Region"),
             ({"CustomKeyStoreId": "cks-1234"}, "Custom key stores"),
-            ({"KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY"}, "RSA_2048"),
+            ({"KeySpec": "ML_DSA_44", "KeyUsage": "SIGN_VERIFY"}, "ML_DSA_44"),
             ({"Origin": "EXTERNAL"}, "EXTERNAL"),
         ):
             self.assertIn(
