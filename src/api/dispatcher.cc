@@ -169,7 +169,7 @@ Result<Secret> Dispatcher::serve(const Call& call, const Operation& operation, C
   TRY(resolve(operation, *request, call, context));
   const auto authorized = authorize(operation, *request, context);
   record.additional_event_data = context.additional_event_data();
-  TRY(authorized);
+  if (!authorized) return authorized.error();
   if (context.ciphertext_ && context.ciphertext().key_id != context.key().id()) {
     return Error(ErrorCode::kIncorrectKey,
                  "The key ID in the request does not identify a CMK that can perform this "
@@ -257,7 +257,7 @@ Result<void> Dispatcher::authorize(const Operation& operation, const Request& re
     if (!verdict && !named && verdict.error().code() == ErrorCode::kAccessDenied) {
       return kms::ciphertext_access_denied();
     }
-    TRY(verdict);
+    if (!verdict) return verdict.error();
   }
   return {};
 }

@@ -33,7 +33,7 @@ std::string account_of(PrincipalCommands& commands, const json::Value& request) 
 }
 
 Answer done(const Result<void>& result) {
-  TRY(result);
+  if (!result) return result.error();
   return std::string("{}");
 }
 

@@ -223,7 +223,7 @@ Result<void> PrincipalStore::remove(std::string_view account, std::string_view t
   if (!deleted && deleted.error().code() == ErrorCode::kNotFound) {
     return Error(ErrorCode::kNotFound, "the store has no " + std::string(type_and_name));
   }
-  TRY(deleted);
+  if (!deleted) return deleted.error();
   return load_locked();
 }
 

@@ -104,8 +104,8 @@ bool includes(std::span<const std::pair<std::string, std::string>> whole,
 
 std::vector<GrantOperation> as_set(std::vector<GrantOperation> operations) {
   std::ranges::sort(operations);
-  const auto rest = std::ranges::unique(operations);
-  operations.erase(rest.begin(), rest.end());
+  // Not std::ranges::unique: clang 14 does not compile what it answers.
+  operations.erase(std::unique(operations.begin(), operations.end()), operations.end());
   return operations;
 }
 
