@@ -27,6 +27,27 @@ KeyRecord read_key(Row& row) {
   return key;
 }
 
+/// Parameters 1 to 17, of the statements that write a whole row.
+Statement& bind_key(Statement& statement, const KeyRecord& key) {
+  return statement.bind(key.account)
+      .bind(key.region)
+      .bind(key.spec)
+      .bind(key.usage)
+      .bind(key.origin)
+      .bind(key.state)
+      .bind(key.description)
+      .bind(key.policy)
+      .bind(key.created_at)
+      .bind(key.deletion_at)
+      .bind(key.destroying ? 1 : 0)
+      .bind(key.rotation_enabled ? 1 : 0)
+      .bind(key.rotation_period_days)
+      .bind(key.next_rotation_at)
+      .bind(key.on_demand_rotations)
+      .bind(key.id)
+      .bind(key.version);
+}
+
 }  // namespace
 
 Result<void> SqliteStore::load_keys(Contents& contents) {
@@ -45,31 +66,12 @@ Result<void> SqliteStore::load_keys(Contents& contents) {
 
 Result<void> SqliteStore::begin_key(const KeyRecord& key, const IntentRecord& intent) {
   return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
-    TRY(exactly_one(
-        database_
-            .prepare("INSERT INTO kms_key (id, account, region, spec, key_usage, origin, state,"
-                     " description, policy, created_at, deletion_at, destroying, rotation_enabled,"
-                     " rotation_period_days, next_rotation_at, on_demand_rotations, version, born)"
-                     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-                     " $16, $17, 0)")
-            .bind(key.id)
-            .bind(key.account)
-            .bind(key.region)
-            .bind(key.spec)
-            .bind(key.usage)
-            .bind(key.origin)
-            .bind(key.state)
-            .bind(key.description)
-            .bind(key.policy)
-            .bind(key.created_at)
-            .bind(key.deletion_at)
-            .bind(key.destroying ? 1 : 0)
-            .bind(key.rotation_enabled ? 1 : 0)
-            .bind(key.rotation_period_days)
-            .bind(key.next_rotation_at)
-            .bind(key.on_demand_rotations)
-            .bind(key.version)
-            .run()));
+    auto insertion = database_.prepare(
+        "INSERT INTO kms_key (account, region, spec, key_usage, origin, state, description, policy,"
+        " created_at, deletion_at, destroying, rotation_enabled, rotation_period_days,"
+        " next_rotation_at, on_demand_rotations, id, version, born)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0)");
+    TRY(exactly_one(bind_key(insertion, key).run()));
     TRY(insert_tags(key));
     return insert_intent(intent);
   });
@@ -104,31 +106,13 @@ Result<void> SqliteStore::begin_rotation(const IntentRecord& intent, std::uint64
 }
 
 Result<void> SqliteStore::write_key(const KeyRecord& key) {
-  TRY(exactly_one(
-      database_
-          .prepare("UPDATE kms_key SET account = $1, region = $2, spec = $3, key_usage = $4,"
-                   " origin = $5, state = $6, description = $7, policy = $8, created_at = $9,"
-                   " deletion_at = $10, destroying = $11, rotation_enabled = $12,"
-                   " rotation_period_days = $13, next_rotation_at = $14, on_demand_rotations = $15,"
-                   " version = version + 1 WHERE id = $16 AND version = $17 AND born = 1")
-          .bind(key.account)
-          .bind(key.region)
-          .bind(key.spec)
-          .bind(key.usage)
-          .bind(key.origin)
-          .bind(key.state)
-          .bind(key.description)
-          .bind(key.policy)
-          .bind(key.created_at)
-          .bind(key.deletion_at)
-          .bind(key.destroying ? 1 : 0)
-          .bind(key.rotation_enabled ? 1 : 0)
-          .bind(key.rotation_period_days)
-          .bind(key.next_rotation_at)
-          .bind(key.on_demand_rotations)
-          .bind(key.id)
-          .bind(key.version)
-          .run()));
+  auto update = database_.prepare(
+      "UPDATE kms_key SET account = $1, region = $2, spec = $3, key_usage = $4, origin = $5,"
+      " state = $6, description = $7, policy = $8, created_at = $9, deletion_at = $10,"
+      " destroying = $11, rotation_enabled = $12, rotation_period_days = $13,"
+      " next_rotation_at = $14, on_demand_rotations = $15, version = version + 1"
+      " WHERE id = $16 AND version = $17 AND born = 1");
+  TRY(exactly_one(bind_key(update, key).run()));
   TRY(delete_tags(key.id));
   return insert_tags(key);
 }
