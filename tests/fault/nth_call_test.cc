@@ -76,6 +76,29 @@ class NthCall : public ::testing::TestWithParam<std::string> {
   /// Whether the nth call came to pass; to be asked before the faults end.
   bool reached(int n) const { return files_.calls() >= static_cast<std::size_t>(n); }
 
+  /// Creation under faults, of such a key; `objects`: how many its material has.
+  void fail_creations(const NewKey& wanted, std::size_t objects) {
+    for_each_call([&](int n) {
+      const auto created = service().create_key(world_.scope, wanted);
+      const bool met = reached(n);
+      settle();
+      if (!created) {
+        EXPECT_TRUE(blames_the_service(created.error().code())) << why(created);
+        EXPECT_TRUE(met) << why(created);
+      }
+      const auto keys = service().list_keys(world_.scope, {})->elements;
+      EXPECT_LE(keys.size(), 1U);
+      if (created) {
+        EXPECT_EQ(keys.size(), 1U) << "an acknowledged key is not there";
+      }
+      expect_whole_with_at_most(strangers_ + objects);
+      for (const auto& key : keys) remove(key);
+      return met;
+    });
+    world_.restart();
+    expect_whole_with_at_most(strangers_);
+  }
+
   FaultFiles& files_ = FaultFiles::of_process();
   World world_;
   std::size_t strangers_ = 0;
@@ -93,26 +116,20 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
-TEST_P(NthCall, FailingLeavesACreationDoneOrNeverBegun) {
-  for_each_call([&](int n) {
-    const auto created = service().create_key(world_.scope, {});
-    const bool met = reached(n);
-    settle();
-    if (!created) {
-      EXPECT_TRUE(blames_the_service(created.error().code())) << why(created);
-      EXPECT_TRUE(met) << why(created);
-    }
-    const auto keys = service().list_keys(world_.scope, {})->elements;
-    EXPECT_LE(keys.size(), 1U);
-    if (created) {
-      EXPECT_EQ(keys.size(), 1U) << "an acknowledged key is not there";
-    }
-    expect_whole_with_at_most(strangers_ + 1);
-    for (const auto& key : keys) remove(key);
-    return met;
-  });
-  world_.restart();
-  expect_whole_with_at_most(strangers_);
+TEST_P(NthCall, FailingLeavesACreationDoneOrNeverBegun) { fail_creations({}, 1); }
+
+TEST_P(NthCall, FailingLeavesACreationOfAPairDoneOrNeverBegun) {
+  NewKey wanted;
+  wanted.spec = KeySpec::kEccNistP256;
+  wanted.usage = KeyUsage::kSignVerify;
+  fail_creations(wanted, 2);
+}
+
+TEST_P(NthCall, FailingLeavesACreationOfAnHmacKeyDoneOrNeverBegun) {
+  NewKey wanted;
+  wanted.spec = KeySpec::kHmac256;
+  wanted.usage = KeyUsage::kGenerateVerifyMac;
+  fail_creations(wanted, 1);
 }
 
 TEST_P(NthCall, FailingLeavesARotationDoneOrNeverBegun) {

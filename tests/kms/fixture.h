@@ -114,11 +114,14 @@ class World {
   std::vector<std::string> object_names();
 
   /// Store, token and service agree, and nothing is half done: every row is whole, every material
-  /// has its one object and every key works, nothing waits to be finished, and whatever else is in
+  /// has its objects and every key works, nothing waits to be finished, and whatever else is in
   /// the token is reported. Answers the number of such strangers.
   std::size_t expect_whole();
 
  private:
+  /// The key does what it is for. Of the keys that encrypt, symmetric ones alone.
+  void expect_usable(const Key& key);
+
   std::filesystem::path folder_;
   bool owned_;
   SystemClock system_clock_;
