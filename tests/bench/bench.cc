@@ -30,8 +30,8 @@ struct Options {
   Programs programs;
   std::filesystem::path document;
   std::string length = "full";  ///< full, quick
-  std::string parts = "compare,token,allocations,durability,growth";
-  std::string transports = "plain,tls";
+  std::string parts = "compare,token,allocations,growth";
+  std::string transports = "plain";
   std::vector<std::string> settings;
 
   bool quick() const { return length == "quick"; }
