@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "pkcs11/inside_module.h"
 #include "pkcs11/result.h"
 
 namespace keyhold::pkcs11 {
@@ -85,6 +86,7 @@ class Module {
     if (!initialized()) return Error(CKR_CRYPTOKI_NOT_INITIALIZED, name, "not called");
     const auto entry = functions_->*function;
     if (entry == nullptr) return Error(CKR_FUNCTION_NOT_SUPPORTED, name);
+    [[maybe_unused]] const InsideModule inside;
     const CK_RV rv = entry(args...);
     if (rv == CKR_OK) return {};
     return Error(rv, name);

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "pkcs11/inside_module.h"
 #include "pkcs11/module.h"
 #include "pkcs11/secret.h"
 
@@ -41,6 +42,7 @@ class Session {
     if (stale()) return note(CKR_SESSION_HANDLE_INVALID, name, "of an older module generation");
     const auto entry = module_->functions().*function;
     if (entry == nullptr) return note(CKR_FUNCTION_NOT_SUPPORTED, name);
+    [[maybe_unused]] const InsideModule inside;
     const CK_RV rv = entry(handle_, args...);
     if (rv == CKR_OK) [[likely]]
       return {};
