@@ -9,27 +9,18 @@
 #include <iostream>
 #include <optional>
 
-#include "api/dispatcher.h"
+#include "app/assembly.h"
 #include "app/config.h"
 #include "app/control_socket.h"
-#include "app/credential_sources.h"
 #include "app/credential_store.h"
 #include "app/data_folder.h"
 #include "app/dev_profile.h"
 #include "app/event_recorder.h"
-#include "app/file_watch.h"
 #include "app/gateway.h"
-#include "app/inspection.h"
-#include "app/policy_explanation.h"
-#include "app/principal_commands.h"
-#include "app/principal_store.h"
-#include "app/security_token_sealer.h"
-#include "app/service_key.h"
 #include "http/server.h"
 #include "store/sqlite_store.h"
 #include "token/pkcs11_token.h"
 #include "token/profile.h"
-#include "token/sealer.h"
 #include "token/softhsm.h"
 
 namespace keyhold::app {
@@ -40,7 +31,6 @@ constexpr int kUsersFault = 2;
 
 constexpr std::string_view kTokenFolder = "token";
 constexpr std::string_view kTokenLabel = "keyhold";
-constexpr std::string_view kSerialSetting = "token-serial";
 constexpr std::string_view kRegion = "us-east-1";
 constexpr auto kDrainGrace = std::chrono::seconds(5);
 
@@ -109,16 +99,6 @@ Result<std::unique_ptr<token::Pkcs11Token>> open_token(const DataFolder& folder,
   return token::Pkcs11Token::open(profile, std::move(pin), clock, random);
 }
 
-/// A store belongs to the token its keys are in; another one would seem to have lost them all.
-Result<void> check_serial(store::Store& store, const token::Token& token) {
-  const auto serial = token.identity().serial;
-  TRY_ASSIGN(const auto known, store.setting(kSerialSetting));
-  if (!known) return store.put_setting(kSerialSetting, serial);
-  if (*known == serial) return {};
-  return Error(ErrorCode::kValidation, "the store belongs to the token of serial " + *known +
-                                           ", and this one's is " + serial);
-}
-
 std::string credentials_file(const AccessKey& key) {
   return "[default]\naws_access_key_id = " + key.access_key_id +
          "\naws_secret_access_key = " + std::string(key.secret_access_key.text()) +
@@ -149,7 +129,6 @@ struct Access {
 
 Result<Access> open_access(const DataFolder& folder, const Config& config,
                            CredentialStore& credentials) {
-  TRY(credentials.load());
   TRY_ASSIGN(auto given, access_key_from_environment());
   Access access;
   if (given) {
@@ -224,69 +203,21 @@ Result<void> serve(const DevOptions& options) {
   TRY_ASSIGN(const auto store, store::SqliteStore::open(folder->file(kStoreFile).string()));
   TRY_ASSIGN(const auto token, open_token(*folder, config, wall_clock, random));
   TRY(check_serial(*store, *token));
-  TRY_ASSIGN(const auto service_key, open_service_key(*store, *token, random));
-  token::Sealer sealer(*token, service_key, random);
-  CredentialStore credentials(*store, sealer, wall_clock, random);
-  TRY_ASSIGN(const auto access, open_access(*folder, config, credentials));
-
   TRY_ASSIGN(const auto recorder, EventRecorder::open(folder->file(kAuditFolder), domain_clock));
-  config.kms.own_objects.push_back(service_key.object_name);
-  config.kms.service_key = service_key;
-  TRY_ASSIGN(const auto service,
-             kms::Service::start(*store, *token, domain_clock, random, *recorder, config.kms));
-
-  PrincipalStore principals(
-      *store, wall_clock,
-      {config.account, config.administrator, config.principals_file, knows_condition_key});
-  TRY(principals.load());
-  std::unique_ptr<FileWatch> watch;
-  if (!config.principals_file.empty()) {
-    TRY_ASSIGN(watch, FileWatch::start(config.principals_file, [&principals] {
-                 const auto loaded = principals.load();
-                 if (!loaded)
-                   log::error("principals stay as they were: " + loaded.error().message());
-               }));
-  }
-  SecurityTokenSealer token_sealer(sealer, service_key);
-  sts::SessionCredentials session_credentials(token_sealer, principals.directory(),
-                                              principals.revocations(), random,
-                                              principals.options().knows_key);
-  const CredentialSources sources(credentials.snapshot(), session_credentials);
-  iam::SigV4Verifier verifier(sources, iam::RegionPolicy::any());
-  const iam::SigV4Verifier session_verifier(sources, iam::RegionPolicy::any(), "sts");
-  const sts::Service session_service(principals.directory(), session_credentials,
-                                     principals.providers());
-  PrincipalCommands principal_commands(principals, credentials, verifier);
-  api::Dispatcher dispatcher(*service);
-  SessionGateway session_gateway(session_verifier, principals.directory(), session_service,
-                                 *recorder, wall_clock);
-  Gateway gateway(verifier, principals.directory(), dispatcher, session_gateway, *recorder,
-                  wall_clock);
+  TRY_ASSIGN(const auto assembly, Assembly::make(config, {*store, *token, *recorder, wall_clock,
+                                                          domain_clock, random}));
+  TRY_ASSIGN(const auto access, open_access(*folder, config, assembly->credentials()));
 
   TRY_ASSIGN(const auto server,
              http::Server::start(
-                 server_options, [&](http::Request& request) { return gateway.handle(request); },
+                 server_options, [&](http::Request& request) { return assembly->handle(request); },
                  Gateway::overload, Gateway::protocol_error));
 
   TRY_ASSIGN(const auto control,
-             ControlSocket::open(
-                 folder->file(kSocketFile),
-                 [&](std::string_view command, const json::Value& request) -> Result<std::string> {
-                   if (command == "key.inspect") {
-                     const auto id = request.member("keyId");
-                     return inspect_key(*service, *token, id ? id->string().value_or("") : "");
-                   }
-                   if (command == "reconcile") {
-                     TRY_ASSIGN(const auto report, service->reconcile());
-                     return render_reconcile(report);
-                   }
-                   if (auto answer = principal_commands.answer(command, request)) return *answer;
-                   if (command == "policy.explain") {
-                     return explain_policy(*service, principals.directory(), wall_clock, request);
-                   }
-                   return Error(ErrorCode::kValidation,
-                                "there is no command '" + std::string(command) + "'");
-                 }));
+             ControlSocket::open(folder->file(kSocketFile),
+                                 [&](std::string_view command, const json::Value& request) {
+                                   return assembly->answer(command, request);
+                                 }));
 
   const std::string host =
       address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]";
@@ -297,7 +228,7 @@ Result<void> serve(const DevOptions& options) {
   int signal = 0;
   ::sigwait(&signals, &signal);
   server->drain(kDrainGrace);
-  service->stop();
+  assembly->stop();
   return {};
 }
 
