@@ -50,10 +50,11 @@ struct PrincipalFile {
 };
 
 Result<sts::Provider> read_provider(const json::Value& value, std::string_view account,
-                                    const std::filesystem::path& folder) {
+                                    const std::filesystem::path& folder, KeySources& sources) {
   sts::Provider provider;
   provider.account = account;
-  std::filesystem::path keys;
+  std::string keys;
+  std::string authorities;
   bool understood = value.type() == json::Value::Type::kObject;
   value.for_each_member([&](std::string_view name, json::Value member) {
     if (name == "issuer" && member.string()) {
@@ -61,7 +62,9 @@ Result<sts::Provider> read_provider(const json::Value& value, std::string_view a
     } else if (name == "account" && member.string()) {
       provider.account = *member.string();
     } else if (name == "keys" && member.string()) {
-      keys = folder / std::string(*member.string());
+      keys = *member.string();
+    } else if (name == "certificateAuthorities" && member.string()) {
+      authorities = *member.string();
     } else if (name == "audiences" && member.type() == json::Value::Type::kArray) {
       for (std::size_t i = 0; i < member.size(); ++i) {
         provider.audiences.emplace_back(member.element(i).string().value_or(""));
@@ -74,11 +77,11 @@ Result<sts::Provider> read_provider(const json::Value& value, std::string_view a
   if (!understood || !provider.issuer.starts_with("https://") ||
       !iam::is_account(provider.account) || provider.audiences.empty() || keys.empty()) {
     return Error(ErrorCode::kValidation,
-                 "a provider has an issuer (https://…), an array of audiences, keys (the path of a "
-                 "key set) and perhaps an account");
+                 "a provider has an issuer (https://…), an array of audiences, keys (the path or "
+                 "the https:// address of a key set), and perhaps certificateAuthorities and an "
+                 "account");
   }
-  TRY_ASSIGN(const std::string text, read_file(keys));
-  TRY_ASSIGN(provider.keys, sts::KeySet::parse(text));
+  TRY_ASSIGN(provider.keys, sources.open(keys, folder, authorities));
   return provider;
 }
 
@@ -99,7 +102,7 @@ Result<void> for_each_element(const json::Value& root, const std::string& name,
 
 /// An object with the arrays `principals` and `providers`.
 Result<PrincipalFile> read_principal_file(const std::filesystem::path& path,
-                                          std::string_view account) {
+                                          std::string_view account, KeySources& sources) {
   TRY_ASSIGN(std::string text, read_file(path));
   TRY_ASSIGN(const auto document, parse_json(text, path.string()));
   const json::Value root = document.root();
@@ -125,7 +128,7 @@ Result<PrincipalFile> read_principal_file(const std::filesystem::path& path,
     return {};
   }));
   TRY(for_each_element(root, "providers", path, [&](const json::Value& element) -> Result<void> {
-    TRY_ASSIGN(auto provider, read_provider(element, account, path.parent_path()));
+    TRY_ASSIGN(auto provider, read_provider(element, account, path.parent_path(), sources));
     file.providers.push_back(std::move(provider));
     return {};
   }));
@@ -177,7 +180,7 @@ Result<void> PrincipalStore::load_locked() {
   }
   PrincipalFile file;
   if (!options_.file.empty()) {
-    TRY_ASSIGN(file, read_principal_file(options_.file, options_.account));
+    TRY_ASSIGN(file, read_principal_file(options_.file, options_.account, key_sources_));
   }
   for (const auto& definition : file.definitions) put_over(all, definition);
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/key_sources.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/result.h"
@@ -31,7 +32,7 @@ class PrincipalStore {
  public:
   /// `store` and `clock` must outlive it.
   PrincipalStore(store::IdentityStore& store, const Clock& clock, PrincipalOptions options)
-      : store_(store), clock_(clock), options_(std::move(options)) {}
+      : store_(store), clock_(clock), options_(std::move(options)), key_sources_(clock) {}
 
   /// Reads everything anew. kValidation or kMalformedPolicyDocument with a sentence that names the
   /// principal, if something cannot be understood; what was loaded before then stays.
@@ -69,6 +70,7 @@ class PrincipalStore {
   const Clock& clock_;
   const PrincipalOptions options_;
   std::mutex mutex_;
+  KeySources key_sources_;
   std::vector<iam::IdentityDefinition> definitions_;
   std::vector<iam::IdentityDefinition> file_definitions_;
   iam::IdentityDirectory directory_;

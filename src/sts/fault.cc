@@ -7,9 +7,12 @@ namespace keyhold::sts {
 namespace {
 
 // The STS API reference, "Common Error Types" and the errors of each action.
-constexpr std::array<FaultRow, 15> kRows{{
+constexpr std::array<FaultRow, 17> kRows{{
     {FaultCode::kAccessDenied, "AccessDenied", 403},
-    {FaultCode::kExpiredToken, "ExpiredTokenException", 400},
+    {FaultCode::kExpiredIdentityToken, "ExpiredTokenException", 400},
+    // Of the credentials that a call is signed with.
+    {FaultCode::kExpiredToken, "ExpiredToken", 403},
+    {FaultCode::kIdpCommunicationError, "IDPCommunicationError", 400},
     {FaultCode::kIdpRejectedClaim, "IDPRejectedClaim", 403},
     {FaultCode::kIncompleteSignature, "IncompleteSignature", 400},
     {FaultCode::kInternalFailure, "InternalFailure", 500},

@@ -13,7 +13,9 @@ namespace keyhold::sts {
 
 enum class FaultCode : std::uint8_t {
   kAccessDenied,
+  kExpiredIdentityToken,
   kExpiredToken,
+  kIdpCommunicationError,
   kIdpRejectedClaim,
   kIncompleteSignature,
   kInternalFailure,

@@ -1,50 +1,25 @@
 // Tokens of OpenID Connect providers, verified: who a provider says is calling.
-// https://datatracker.ietf.org/doc/html/rfc7519, https://datatracker.ietf.org/doc/html/rfc7517
+// https://datatracker.ietf.org/doc/html/rfc7519
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/result.h"
 #include "base/snapshot.h"
 #include "sts/fault.h"
-
-typedef struct evp_pkey_st EVP_PKEY;  // NOLINT(modernize-use-using): OpenSSL's own declaration
+#include "sts/key_source.h"
 
 namespace keyhold::sts {
-
-/// The public keys of a provider, by `kid`: RSA keys for RS256, P-256 keys for ES256.
-class KeySet {
- public:
-  /// Reads a JSON Web Key Set. Keys of other kinds and uses are left out; kValidation if nothing is
-  /// left, or the text is none.
-  static Result<KeySet> parse(std::string_view text);
-
-  /// Whether the key `kid` made this signature with `algorithm`, which is `RS256` or `ES256`.
-  /// Any other algorithm, `none` among them, has no key.
-  bool verifies(std::string_view kid, std::string_view algorithm, std::string_view signed_text,
-                ByteView signature) const;
-  bool contains(std::string_view kid) const { return keys_.find(kid) != keys_.end(); }
-
- private:
-  struct Key {
-    std::string algorithm;
-    std::shared_ptr<EVP_PKEY> key;
-  };
-  std::map<std::string, Key, std::less<>> keys_;
-};
 
 /// A provider that an account trusts.
 struct Provider {
   std::string account;
   std::string issuer;                  ///< `https://oidc.example.com/cluster`, as `iss` has it
   std::vector<std::string> audiences;  ///< one of them must be in `aud`
-  KeySet keys;
+  std::shared_ptr<KeySource> keys;     ///< never null
 
   /// The issuer without its scheme, as AWS names providers and their condition keys.
   std::string_view host_and_path() const;
@@ -66,7 +41,8 @@ inline constexpr std::size_t kMaxWebIdentityToken = 20'000;  ///< AssumeRoleWith
 std::string claimed_issuer(std::string_view token);
 
 /// kInvalidIdentityToken for what is no token, another algorithm, an unknown key or a wrong
-/// signature; kExpiredToken; kIdpRejectedClaim for a claim that does not fit.
+/// signature; kExpiredIdentityToken; kIdpRejectedClaim for a claim that does not fit;
+/// kIdpCommunicationError if the provider's keys are not to be had now.
 Answer<WebIdentity> verify_web_identity(std::string_view token, const Provider& provider,
                                         TimePoint now);
 

@@ -46,6 +46,7 @@ struct Door {
 
 const std::vector<Door> kDoors = {
     {"rapidjson/", {"src/base/json.cc"}}, {"spdlog/", {"src/base/log.cc"}},
+    {"curl/", {"src/app/https_key_fetcher.cc"}},
     {"sqlite3.h", {"src/store/"}},        {"p11-kit/", {"pkcs11/"}},
     {"boost/beast", {"src/http/"}},       {"boost/asio", {"src/http/", "src/app/"}},
 };

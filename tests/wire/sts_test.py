@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Principals, access keys and temporary credentials, over the command line and the wire."""
 
-import base64
 import datetime
 import json
 import os
@@ -13,14 +12,10 @@ import xml.etree.ElementTree as xml
 
 import service
 import signing
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 NAMESPACE = "{https://sts.amazonaws.com/doc/2011-06-15/}"
 ACCOUNT = "000000000000"
 OTHER = "444455556666"
-ISSUER = "https://oidc.example.com/cluster"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 ALLOW_ALL = {
     "Version": "2012-10-17",
@@ -95,66 +90,6 @@ class Caller:
         if answer.status != 200:
             raise signing.KmsError(answer)
         return answer.json() if answer.body else {}
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def number(value, size):
-    return base64url(value.to_bytes(size, "big"))
-
-
-class Issuer:
-    """An OpenID provider with a key of each kind."""
-
-    def __init__(self):
-        self.rsa = rsa.generate_private_key(65537, 2048)
-        self.ec = ec.generate_private_key(ec.SECP256R1())
-
-    def key_set(self):
-        rsa_numbers = self.rsa.public_key().public_numbers()
-        ec_numbers = self.ec.public_key().public_numbers()
-        return {
-            "keys": [
-                {
-                    "kid": "r",
-                    "kty": "RSA",
-                    "alg": "RS256",
-                    "use": "sig",
-                    "n": number(rsa_numbers.n, 256),
-                    "e": number(rsa_numbers.e, 3),
-                },
-                {
-                    "kid": "e",
-                    "kty": "EC",
-                    "crv": "P-256",
-                    "x": number(ec_numbers.x, 32),
-                    "y": number(ec_numbers.y, 32),
-                },
-            ]
-        }
-
-    def token(self, kid="r", algorithm=None, header=(), **claims):
-        now = int(time.time())
-        algorithm = algorithm or {"r": "RS256", "e": "ES256"}.get(kid, "RS256")
-        claims = {
-            "iss": ISSUER,
-            "aud": ["sts.amazonaws.com"],
-            "sub": "system:serviceaccount:shop:app",
-            "exp": now + 600,
-            "nbf": now - 10,
-            **claims,
-        }
-        claims = {name: value for name, value in claims.items() if value is not None}
-        head = {"alg": algorithm, "kid": kid, **dict(header)}
-        text = ".".join(base64url(json.dumps(part).encode()) for part in (head, claims)).encode()
-        if kid == "e":
-            r, s = decode_dss_signature(self.ec.sign(text, ec.ECDSA(hashes.SHA256())))
-            made = r.to_bytes(32, "big") + s.to_bytes(32, "big")
-        else:
-            made = self.rsa.sign(text, padding.PKCS1v15(), hashes.SHA256())
-        return text.decode() + "." + base64url(made)
 
 
 class StsCase(service.ServiceCase):
@@ -564,104 +499,88 @@ class Explanation(StsCase):
         self.assertIn("kms:NoSuchKey", done.stderr)
 
 
-class WebIdentity(StsCase):
-    """AssumeRoleWithWebIdentity, as SDKs in a cluster call it: unsigned."""
+class UnknownPrincipals(StsCase):
+    """With `principals.unknown` set to refuse, nobody is named who is not there."""
 
     @classmethod
     def setUpClass(cls):
-        cls.service = service.Service()
+        cls.service = service.Service({"principals.unknown": "refuse"})
         cls.addClassCleanup(cls.service.close)
-        cls.issuer = Issuer()
-        root = cls.service.root
-        with open(os.path.join(root, "keys.json"), "w", encoding="utf-8") as file:
-            json.dump(cls.issuer.key_set(), file)
-        provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.example.com/cluster"
-        policy = trust(
-            {"Federated": provider},
-            "sts:AssumeRoleWithWebIdentity",
-            StringEquals={
-                "oidc.example.com/cluster:sub": "system:serviceaccount:shop:app",
-                "oidc.example.com/cluster:aud": "sts.amazonaws.com",
-            },
-        )
-        with open(os.path.join(root, "principals.json"), "w", encoding="utf-8") as file:
-            json.dump(
-                {
-                    "providers": [
-                        {
-                            "issuer": ISSUER,
-                            "audiences": ["sts.amazonaws.com"],
-                            "keys": "keys.json",
-                        }
-                    ],
-                    "principals": [
-                        {
-                            "type": "role",
-                            "name": "app",
-                            "trustPolicy": policy,
-                            "policies": {"all": ALLOW_ALL},
-                        }
-                    ],
-                },
-                file,
-            )
-        cls.service.start(principals__file=os.path.join(root, "principals.json"))
+        cls.service.start()
 
-    def assume_with(self, token, role=ROLE):
-        return self.caller().sts(
-            "AssumeRoleWithWebIdentity", RoleArn=role, RoleSessionName="pod", WebIdentityToken=token
-        )
+    def policy(self, *principals):
+        statements = [
+            {"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": {"AWS": principal}}
+            for principal in (f"arn:aws:iam::{ACCOUNT}:root", *principals)
+        ]
+        return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
-    def test_gives_credentials_for_a_token_of_either_algorithm(self):
-        for kid in ("r", "e"):
-            answer = self.assume_with(self.issuer.token(kid))
-            self.assertEqual(
-                answer["SubjectFromWebIdentityToken"], "system:serviceaccount:shop:app"
-            )
-            self.assertEqual(answer["Audience"], "sts.amazonaws.com")
-            session = self.session(answer)
-            self.assertEqual(
-                session.sts("GetCallerIdentity")["Arn"],
-                f"arn:aws:sts::{ACCOUNT}:assumed-role/app/pod",
-            )
-            session.kms("CreateKey")
-
-    def test_refuses_tokens_that_prove_nothing(self):
-        now = int(time.time())
-        good = self.issuer.token()
-        head, claims, made = good.split(".")
-        unsigned = base64url(json.dumps({"alg": "none", "kid": "r"}).encode())
-        for token, code in (
-            ("x", "InvalidIdentityToken"),
-            (f"{head}.{claims}", "InvalidIdentityToken"),
-            (f"{unsigned}.{claims}.", "InvalidIdentityToken"),
-            (f"{head}.{claims}.{made[:-8]}AAAAAAAA", "InvalidIdentityToken"),
-            (Issuer().token(), "InvalidIdentityToken"),
-            (self.issuer.token("unknown"), "InvalidIdentityToken"),
-            (self.issuer.token("r", "ES256"), "InvalidIdentityToken"),
-            (self.issuer.token("r", "HS256"), "InvalidIdentityToken"),
-            (self.issuer.token("e", "RS256"), "InvalidIdentityToken"),
-            (self.issuer.token(header=[("crit", ["b64"])]), "InvalidIdentityToken"),
-            (self.issuer.token(iss="https://other.example.com"), "InvalidIdentityToken"),
-            (self.issuer.token(aud="another"), "InvalidIdentityToken"),
-            (self.issuer.token(aud=None), "InvalidIdentityToken"),
-            (self.issuer.token(exp=now - 1), "ExpiredTokenException"),
-            (self.issuer.token(exp=None), "InvalidIdentityToken"),
-            (self.issuer.token(exp="soon"), "InvalidIdentityToken"),
-            (self.issuer.token(nbf=now + 3600), "IDPRejectedClaim"),
-            (self.issuer.token(sub=None), "IDPRejectedClaim"),
-            (self.issuer.token(sub="system:serviceaccount:shop:other"), "AccessDenied"),
+    def test_are_refused_in_policies_and_grants_and_change_nothing(self):
+        nobody = f"arn:aws:iam::{ACCOUNT}:user/nobody"
+        key = self.admin.kms("CreateKey")["KeyMetadata"]["KeyId"]
+        keys = self.admin.kms("ListKeys")["Keys"]
+        before = self.admin.kms("GetKeyPolicy", KeyId=key)
+        malformed = "MalformedPolicyDocumentException"
+        sentence = "Policy contains a statement with one or more invalid principals."
+        for operation, members in (("CreateKey", {}), ("PutKeyPolicy", {"KeyId": key})):
+            policy = self.policy(nobody)
+            for bypass in (False, True):
+                message = self.kms_denied(
+                    malformed,
+                    self.admin,
+                    operation,
+                    Policy=policy,
+                    BypassPolicyLockoutSafetyCheck=bypass,
+                    **members,
+                )
+                self.assertEqual(message, sentence)
+        grant = {"KeyId": key, "Operations": ["Encrypt"]}
+        root = f"arn:aws:iam::{ACCOUNT}:root"
+        for members in (
+            {"GranteePrincipal": nobody},
+            {"GranteePrincipal": nobody, "DryRun": True},
+            {"GranteePrincipal": root, "RetiringPrincipal": nobody},
         ):
-            self.denied(code, self.assume_with, token)
-        self.denied("AccessDenied", self.assume_with, good, ROLE.replace("app", "none"))
+            message = self.kms_denied(
+                "InvalidArnException", self.admin, "CreateGrant", **grant, **members
+            )
+            self.assertEqual(message, f"ARN does not refer to a valid principal: {nobody}")
+        self.assertEqual(self.admin.kms("ListKeys")["Keys"], keys)
+        self.assertEqual(self.admin.kms("GetKeyPolicy", KeyId=key), before)
+        self.assertEqual(self.admin.kms("ListGrants", KeyId=key)["Grants"], [])
 
-    def test_a_token_is_not_kept_in_any_log(self):
-        token = self.issuer.token()
-        self.assume_with(token)
-        with open(os.path.join(self.service.data, "audit", "events.jsonl"), encoding="utf-8") as log:
-            text = log.read()
-        self.assertNotIn(token, text + self.service.log())
-        self.assertTrue(re.search(r'"type":"WebIdentityUser"', text))
+    def test_who_is_there_is_taken_and_may_go_again(self):
+        self.new_user("somebody")
+        somebody = f"arn:aws:iam::{ACCOUNT}:user/somebody"
+        stranger = f"arn:aws:iam::{OTHER}:root"
+        key = self.admin.kms("CreateKey", Policy=self.policy(somebody, stranger))
+        key = key["KeyMetadata"]["KeyId"]
+        self.admin.kms(
+            "CreateGrant", KeyId=key, Operations=["Encrypt"], GranteePrincipal=somebody
+        )
+        self.command("principal", "remove", "user/somebody")
+        # What was put stays and can be read by the next start.
+        self.service.restart()
+        admin = self.caller(*self.service.credentials())
+        self.assertIn("somebody", admin.kms("GetKeyPolicy", KeyId=key)["Policy"])
+        self.assertEqual(len(admin.kms("ListGrants", KeyId=key)["Grants"]), 1)
+        self.kms_denied(
+            "MalformedPolicyDocumentException",
+            admin,
+            "PutKeyPolicy",
+            KeyId=key,
+            Policy=self.policy(somebody),
+        )
+
+
+class PrincipalsOfDevMode(StsCase):
+    def test_may_be_named_before_they_are_there(self):
+        nobody = f"arn:aws:iam::{ACCOUNT}:user/nobody"
+        statement = {"Effect": "Allow", "Action": "kms:*", "Resource": "*"}
+        statement["Principal"] = {"AWS": [nobody, f"arn:aws:iam::{ACCOUNT}:root"]}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        key = self.admin.kms("CreateKey", Policy=policy)["KeyMetadata"]["KeyId"]
+        self.admin.kms("CreateGrant", KeyId=key, Operations=["Encrypt"], GranteePrincipal=nobody)
 
 
 if __name__ == "__main__":
