@@ -28,40 +28,46 @@ Result<std::unique_ptr<Assembly>> Assembly::make(const Config& config, const Ass
   TRY(check_serial(parts.store, parts.token));
   TRY_ASSIGN(token::Material service_key,
              open_service_key(parts.store, parts.token, parts.random));
+  auto principals = std::make_unique<PrincipalStore>(
+      parts.store, parts.wall_clock,
+      PrincipalOptions{config.account, config.administrator, config.principals_file,
+                       knows_condition_key});
   kms::ServiceOptions options = config.kms;
+  if (config.unknown_principals == UnknownPrincipals::kRefuse) {
+    options.known_principals = &principals->directory();
+  }
   options.own_objects.push_back(service_key.object_name);
   options.service_key = service_key;
   TRY_ASSIGN(std::unique_ptr<kms::Service> service,
              kms::Service::start(parts.store, parts.token, parts.domain_clock, parts.random,
                                  parts.recorder, std::move(options)));
   std::unique_ptr<Assembly> assembly(
-      new Assembly(config, parts, std::move(service_key), std::move(service)));
+      new Assembly(parts, std::move(service_key), std::move(principals), std::move(service)));
   TRY(assembly->load());
   return assembly;
 }
 
-Assembly::Assembly(const Config& config, const AssemblyParts& parts, token::Material service_key,
+Assembly::Assembly(const AssemblyParts& parts, token::Material service_key,
+                   std::unique_ptr<PrincipalStore> principals,
                    std::unique_ptr<kms::Service> service)
     : parts_(parts),
       service_key_(std::move(service_key)),
       sealer_(parts.token, service_key_, parts.random),
       credentials_(parts.store, sealer_, parts.wall_clock, parts.random),
+      principals_(std::move(principals)),
       service_(std::move(service)),
-      principals_(
-          parts.store, parts.wall_clock,
-          {config.account, config.administrator, config.principals_file, knows_condition_key}),
       token_sealer_(sealer_, service_key_),
-      session_credentials_(token_sealer_, principals_.directory(), principals_.revocations(),
-                           parts.random, principals_.options().knows_key),
+      session_credentials_(token_sealer_, principals_->directory(), principals_->revocations(),
+                           parts.random, principals_->options().knows_key),
       sources_(credentials_.snapshot(), session_credentials_),
       verifier_(sources_, iam::RegionPolicy::any()),
       session_verifier_(sources_, iam::RegionPolicy::any(), "sts"),
-      session_service_(principals_.directory(), session_credentials_, principals_.providers()),
-      principal_commands_(principals_, credentials_, verifier_),
+      session_service_(principals_->directory(), session_credentials_, principals_->providers()),
+      principal_commands_(*principals_, credentials_, verifier_),
       dispatcher_(*service_),
-      session_gateway_(session_verifier_, principals_.directory(), session_service_,
+      session_gateway_(session_verifier_, principals_->directory(), session_service_,
                        parts.recorder, parts.wall_clock),
-      gateway_(verifier_, principals_.directory(), dispatcher_, session_gateway_, parts.recorder,
+      gateway_(verifier_, principals_->directory(), dispatcher_, session_gateway_, parts.recorder,
                parts.wall_clock) {}
 
 Assembly::~Assembly() {
@@ -71,11 +77,11 @@ Assembly::~Assembly() {
 
 Result<void> Assembly::load() {
   TRY(credentials_.load());
-  TRY(principals_.load());
-  const auto& file = principals_.options().file;
+  TRY(principals_->load());
+  const auto& file = principals_->options().file;
   if (file.empty()) return {};
   TRY_ASSIGN(watch_, FileWatch::start(file, [this] {
-               const auto loaded = principals_.load();
+               const auto loaded = principals_->load();
                if (!loaded)
                  log::error("principals stay as they were: " + loaded.error().message());
              }));
@@ -93,7 +99,7 @@ Result<std::string> Assembly::answer(std::string_view command, const json::Value
   }
   if (auto answer = principal_commands_.answer(command, request)) return *answer;
   if (command == "policy.explain") {
-    return explain_policy(*service_, principals_.directory(), parts_.wall_clock, request);
+    return explain_policy(*service_, principals_->directory(), parts_.wall_clock, request);
   }
   return Error(ErrorCode::kValidation, "there is no command '" + std::string(command) + "'");
 }

@@ -56,15 +56,15 @@ class Assembly {
   Result<std::string> answer(std::string_view command, const json::Value& request);
 
   CredentialStore& credentials() { return credentials_; }
-  PrincipalStore& principals() { return principals_; }
+  PrincipalStore& principals() { return *principals_; }
   kms::Service& service() { return *service_; }
 
   /// Stops the workers; what runs is finished.
   void stop() { service_->stop(); }
 
  private:
-  Assembly(const Config& config, const AssemblyParts& parts, token::Material service_key,
-           std::unique_ptr<kms::Service> service);
+  Assembly(const AssemblyParts& parts, token::Material service_key,
+           std::unique_ptr<PrincipalStore> principals, std::unique_ptr<kms::Service> service);
   Result<void> load();
 
   // In the order in which one refers to another.
@@ -72,8 +72,8 @@ class Assembly {
   const token::Material service_key_;
   token::Sealer sealer_;
   CredentialStore credentials_;
+  const std::unique_ptr<PrincipalStore> principals_;
   const std::unique_ptr<kms::Service> service_;
-  PrincipalStore principals_;
   SecurityTokenSealer token_sealer_;
   sts::SessionCredentials session_credentials_;
   const CredentialSources sources_;

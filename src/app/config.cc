@@ -71,6 +71,13 @@ Result<void> set_principals_file(Config& config, std::string_view value) {
   return {};
 }
 
+Result<void> set_unknown_principals(Config& config, std::string_view value) {
+  if (value != "accept" && value != "refuse") return bad_value(value, "accept or refuse");
+  config.unknown_principals =
+      value == "refuse" ? UnknownPrincipals::kRefuse : UnknownPrincipals::kAccept;
+  return {};
+}
+
 Result<void> set_rotation_rules(Config& config, std::string_view value) {
   const auto rules = kms::parse_rotation_rules(value);
   if (!rules) return bad_value(value, "2024 or 2025");
@@ -164,6 +171,10 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
     {"principals.file", "none",
      "JSON file of users, groups and roles beside those of the store; read again when it changes",
      set_principals_file},
+    {"principals.unknown", "accept",
+     "accept: key policies and grants may name users and roles that are not there; refuse: they may "
+     "not, as in AWS",
+     set_unknown_principals},
     {"rotation.rules", "2024",
      "2024: 10 on-demand rotations a key; 2025: 25 (AWS's page of either year)",
      set_rotation_rules},

@@ -1,6 +1,7 @@
 // What can be configured: one table of keys, read by `--set key=value` and printed by `--help`.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,10 +14,14 @@
 
 namespace keyhold::app {
 
+/// Whether key policies and grants may name users and roles that are not there.
+enum class UnknownPrincipals : std::uint8_t { kAccept, kRefuse };
+
 struct Config {
   std::string account = "000000000000";
   std::string administrator = "user/admin";
   std::string principals_file;  ///< empty: users and roles are in the store alone
+  UnknownPrincipals unknown_principals = UnknownPrincipals::kAccept;
   kms::ServiceOptions kms;
   /// Moves the domain's clock forward (dev mode): rotation and deletion dates, never a signature's
   /// window or the Date header.

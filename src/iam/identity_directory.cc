@@ -60,6 +60,19 @@ bool IdentityDirectory::exists(std::string_view arn) const {
   return identity && identity->principal.arn == arn;
 }
 
+bool IdentityDirectory::knows(std::string_view principal_arn) const {
+  const auto parts = split_arn(principal_arn);
+  if (!parts) return false;
+  const auto& [arn, partition, service, region, account, resource] = *parts;
+  if (service == "iam") return resource == "root" || exists(principal_arn);
+  constexpr std::string_view kSession = "assumed-role/";
+  if (service != "sts" || !resource.starts_with(kSession)) return false;
+  const std::string_view role_and_session = resource.substr(kSession.size());
+  const auto slash = role_and_session.find('/');
+  return slash != std::string_view::npos &&
+         find(IdentityKind::kRole, account, role_and_session.substr(0, slash)) != nullptr;
+}
+
 Actor IdentityDirectory::actor(const Credential& credential) const {
   const Principal& principal = credential.principal;
   Actor actor{principal};

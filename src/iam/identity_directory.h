@@ -31,6 +31,10 @@ class IdentityDirectory {
   /// Whether the ARN of a user or a role is one of these.
   bool exists(std::string_view arn) const;
 
+  /// Whether a principal's ARN means somebody: any account's root, a user or a role of these, a
+  /// session of such a role.
+  bool knows(std::string_view principal_arn) const;
+
   /// Who a credential is: its principal, with what is defined of it now.
   Actor actor(const Credential& credential) const;
 

@@ -9,10 +9,6 @@
 namespace keyhold::iam {
 namespace {
 
-Error invalid_principal() {
-  return malformed_policy("Policy contains a statement with one or more invalid principals.");
-}
-
 bool is_plain(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return is_alphanumeric(c) || std::string_view("_+=,.@-/:").find(c) != std::string_view::npos;
@@ -20,6 +16,10 @@ bool is_plain(std::string_view text) {
 }
 
 }  // namespace
+
+Error invalid_principal() {
+  return malformed_policy("Policy contains a statement with one or more invalid principals.");
+}
 
 Result<PrincipalPattern> PrincipalPattern::parse(std::string_view type, std::string_view value,
                                                  DocumentKind kind) {
@@ -56,7 +56,6 @@ Result<PrincipalPattern> PrincipalPattern::parse(std::string_view type, std::str
   if (slash == std::string_view::npos || resource.back() == '/') return invalid_principal();
   if (service == "iam" && (resource_type == "user" || resource_type == "role")) {
     pattern.form_ = resource_type == "user" ? Form::kUser : Form::kRole;
-    pattern.identity_arn_ = value;
     return pattern;
   }
   if (service == "sts" && resource_type == "assumed-role") {
@@ -67,11 +66,14 @@ Result<PrincipalPattern> PrincipalPattern::parse(std::string_view type, std::str
       return invalid_principal();
     }
     pattern.form_ = Form::kSession;
-    pattern.identity_arn_.append("arn:aws:iam::").append(account).append(":role/");
-    pattern.identity_arn_.append(role_and_session.substr(0, between));
     return pattern;
   }
   return invalid_principal();
+}
+
+std::string_view PrincipalPattern::arn() const {
+  const bool is_named = form_ == Form::kUser || form_ == Form::kRole || form_ == Form::kSession;
+  return is_named ? std::string_view(value_) : std::string_view();
 }
 
 PrincipalMatch PrincipalPattern::match(const Principal& principal) const {

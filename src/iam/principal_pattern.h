@@ -34,9 +34,8 @@ class PrincipalPattern {
 
   bool is_everyone() const { return form_ == Form::kEveryone; }
 
-  /// The ARN of the user or role that must exist for the pattern to mean anybody; empty for all
-  /// other patterns. Of a session, its role's, which a path is not part of.
-  const std::string& identity_arn() const { return identity_arn_; }
+  /// The ARN of the user, role or session that it names; empty for all other patterns.
+  std::string_view arn() const;
 
  private:
   enum class Form : std::uint8_t {
@@ -51,8 +50,10 @@ class PrincipalPattern {
 
   Form form_ = Form::kEveryone;
   std::string value_;  ///< account, ARN, or name of the service or provider
-  std::string identity_arn_;
 };
+
+/// kMalformedPolicyDocument, with AWS's sentence for a principal that is none.
+Error invalid_principal();
 
 /// The Principal or NotPrincipal element of a statement.
 class PrincipalElement {

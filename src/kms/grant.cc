@@ -92,8 +92,7 @@ Result<void> check_constraint(const NewGrant& grant, const Key& key) {
 
 Result<void> check_principal(std::string_view principal) {
   if (is_principal_arn(principal)) return {};
-  return Error(ErrorCode::kInvalidArn,
-               "ARN does not refer to a valid principal: " + std::string(principal));
+  return invalid_principal(principal);
 }
 
 /// Whether every pair of `part` is in `whole`; both sorted.
@@ -154,6 +153,11 @@ Result<void> check_grant_id(std::string_view text) {
   constexpr std::size_t kDigits = 64;
   if (text.size() == kDigits && from_hex(text)) return {};
   return Error(ErrorCode::kInvalidGrantId, "The grant ID " + std::string(text) + " is not valid.");
+}
+
+Error invalid_principal(std::string_view principal) {
+  return Error(ErrorCode::kInvalidArn,
+               "ARN does not refer to a valid principal: " + std::string(principal));
 }
 
 Result<void> check_grant(const NewGrant& grant, const Key& key) {

@@ -43,6 +43,9 @@ std::optional<NewGrant> grant_of(const CallParameters& parameters);
 /// kInvalidGrantId for a text that is no grant's id: 64 hexadecimal digits.
 Result<void> check_grant_id(std::string_view text);
 
+/// kInvalidArn, with AWS's sentence for a principal that is none.
+Error invalid_principal(std::string_view principal);
+
 /// What is wrong with a grant on that key: kValidation for its operations and its constraint,
 /// kInvalidArn for a principal that is none.
 Result<void> check_grant(const NewGrant& grant, const Key& key);

@@ -11,6 +11,7 @@
 #include "kms/domain.h"
 #include "kms/granting.h"
 #include "kms/key_state.h"
+#include "kms/known_principals.h"
 #include "kms/lifecycle.h"
 #include "kms/material_making.h"
 #include "kms/messages.h"
@@ -50,7 +51,8 @@ class DomainService final : public Service {
         jobs_(kMaterialThreads, kMaterialQueue),
         slow_jobs_(kSlowThreads, kSlowQueue),
         lifecycle_(domain_),
-        authorizer_(domain_.grants, domain_.aliases) {
+        authorizer_(domain_.grants, domain_.aliases),
+        known_principals_(domain_.options.known_principals) {
     if (const auto& service_key = domain_.options.service_key) {
       grant_tokens_.emplace(token, *service_key, clock, random);
     }
@@ -236,9 +238,20 @@ class DomainService final : public Service {
     return authorizer_.decide_lockout(request, policy);
   }
 
+  Result<KeyPolicyPtr> read_policy(std::string_view text) const override {
+    TRY_ASSIGN(auto policy, compile_policy(text));
+    TRY(known_principals_.check(*policy));
+    return policy;
+  }
+
   Result<void> put_policy(const Key& key, std::string_view text) override {
     return change(key, StateRule::kAnyState,
                   [&](store::KeyRecord& record) { record.policy = text; });
+  }
+
+  Result<void> check_grant(const NewGrant& wanted, const Key& key) const override {
+    TRY(kms::check_grant(wanted, key));
+    return known_principals_.check(wanted);
   }
 
   Result<CreatedGrant> create_grant(const Key& key, const NewGrant& wanted,
@@ -570,6 +583,7 @@ class DomainService final : public Service {
   DeadlineJobs slow_jobs_;
   Lifecycle lifecycle_;
   const Authorizer authorizer_;
+  const KnownPrincipals known_principals_;
   std::optional<GrantTokens> grant_tokens_;
   TimePoint tracked_since_{};
 };

@@ -26,6 +26,7 @@
 #include "kms/grant_directory.h"
 #include "kms/grant_token.h"
 #include "kms/key.h"
+#include "kms/key_policy.h"
 #include "kms/page.h"
 #include "kms/rotation.h"
 #include "kms/scope.h"
@@ -80,6 +81,8 @@ struct ServiceOptions {
   /// The deployment's own key, under which grant tokens are sealed; without one no grant can be
   /// made.
   std::optional<token::Material> service_key = {};
+  /// Who policies and grants may name, outlives the service; null: anybody.
+  const iam::IdentityDirectory* known_principals = nullptr;
   /// Token objects that are the deployment's own and belong to no KMS key: its service key.
   std::vector<ObjectName> own_objects;
 };
@@ -167,10 +170,16 @@ class Service {
   virtual Access decide_lockout(const AccessRequest& request,
                                 const iam::PolicyDocument& policy) = 0;
 
-  // Key policies. The text compiles.
+  // Key policies.
+  /// kMalformedPolicyDocument or kLimitExceeded for a text that cannot be put.
+  virtual Result<KeyPolicyPtr> read_policy(std::string_view text) const = 0;
+  /// `text` has been read with read_policy.
   virtual Result<void> put_policy(const Key& key, std::string_view text) = 0;
 
-  // Grants. What is made has been checked with check_grant.
+  // Grants.
+  /// check_grant, and kInvalidArn for a principal that is not there.
+  virtual Result<void> check_grant(const NewGrant& wanted, const Key& key) const = 0;
+  /// `wanted` has been checked.
   virtual Result<CreatedGrant> create_grant(const Key& key, const NewGrant& wanted,
                                             std::string_view issuing_account) = 0;
   /// kNotFound if the key has no grant of that id.

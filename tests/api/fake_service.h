@@ -98,6 +98,12 @@ class FakeService : public kms::Service {
                              const iam::PolicyDocument& policy) override {
     return authorizer_.decide_lockout(request, policy);
   }
+  Result<kms::KeyPolicyPtr> read_policy(std::string_view text) const override {
+    return kms::compile_policy(text);
+  }
+  Result<void> check_grant(const kms::NewGrant& wanted, const kms::Key& key) const override {
+    return kms::check_grant(wanted, key);
+  }
   Result<void> put_policy(const kms::Key&, std::string_view) override { return work("put_policy"); }
   Result<kms::CreatedGrant> create_grant(const kms::Key&, const kms::NewGrant&,
                                          std::string_view) override {

@@ -60,7 +60,7 @@ struct Response {
 Result<Response> create_grant(Context& context, const Request& in) {
   const auto wanted = kms::grant_of(context.parameters());
   if (!wanted) return Error(ErrorCode::kKmsInternal, {}, "a grant operation without a word");
-  TRY(kms::check_grant(*wanted, context.key()));
+  TRY(context.service().check_grant(*wanted, context.key()));
   if (in.dry_run.value_or(false)) return dry_run_verdict();
   TRY_ASSIGN(auto created,
              context.service().create_grant(context.key(), *wanted, context.scope().account));

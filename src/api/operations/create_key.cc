@@ -103,7 +103,7 @@ Result<kms::NewKey> wanted_key(const Request& in, std::string_view region) {
 
 Result<Response> create_key(Context& context, const Request& in) {
   if (in.policy) {
-    TRY_ASSIGN(const auto policy, kms::compile_policy(*in.policy));
+    TRY_ASSIGN(const auto policy, context.service().read_policy(*in.policy));
     if (!*in.bypass_policy_lockout_safety_check) TRY(context.check_lockout(nullptr, *policy));
   }
   if (!in.tags.empty()) TRY(context.check_account_access("kms:TagResource"));

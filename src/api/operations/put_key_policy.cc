@@ -30,7 +30,7 @@ struct Request {
 };
 
 Result<void> put_key_policy(Context& context, const Request& in) {
-  TRY_ASSIGN(const auto policy, kms::compile_policy(in.policy));
+  TRY_ASSIGN(const auto policy, context.service().read_policy(in.policy));
   if (!*in.bypass_policy_lockout_safety_check) {
     TRY(context.check_lockout(&context.key(), *policy));
   }
