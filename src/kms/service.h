@@ -20,6 +20,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "iam/identity_directory.h"
 #include "kms/authorizer.h"
 #include "kms/ciphertext_blob.h"
 #include "kms/encryption_context.h"

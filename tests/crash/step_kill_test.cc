@@ -1,16 +1,11 @@
 // SIGKILL before and after each durable step of creation, rotation and deletion, and around each
 // call to the token inside them, one by one. This program starts itself as a child that runs the
 // service and dies at its step; then the parent starts the service over the same folder and looks.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -18,6 +13,7 @@
 
 #include "base/base64.h"
 #include "base/key_spec.h"
+#include "tests/crash/child.h"
 #include "tests/kms/fixture.h"
 #include "tests/store/temporary_folder.h"
 #include "tests/support/places.h"
@@ -26,43 +22,8 @@ namespace keyhold::kms {
 namespace {
 
 using namespace testing;
+using namespace keyhold::crash;
 using keyhold::testing::TemporaryFolder;
-
-// ------------------------------------------------------------------------ what both sides know
-
-enum class Moment : std::uint8_t { kBefore, kAfter };
-
-/// What the child told the outside before it died, line by line: `word value`.
-class Notes {
- public:
-  explicit Notes(const std::string& folder) : path_(folder + "/notes") {}
-
-  void write(std::string_view word, std::string_view value) const {
-    std::string line(word);
-    line.append(" ").append(value).append("\n");
-    const int file = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0 || ::write(file, line.data(), line.size()) < 0) std::abort();
-    ::close(file);
-  }
-  std::vector<std::string> all(std::string_view word) const {
-    std::vector<std::string> values;
-    std::ifstream file(path_);
-    std::string read;
-    std::string value;
-    while (file >> read >> value) {
-      if (read == word) values.push_back(value);
-    }
-    return values;
-  }
-  std::string one(std::string_view word) const {
-    const auto values = all(word);
-    return values.empty() ? std::string() : values.back();
-  }
-  bool has(std::string_view word) const { return !all(word).empty(); }
-
- private:
-  std::string path_;
-};
 
 constexpr TimePoint kDeletionDue = kStart + 7 * kDay;
 constexpr TimePoint kRotationDue = kStart + 90 * kDay;
@@ -86,36 +47,6 @@ const Creation* find_creation(std::string_view operation) {
 
 // ----------------------------------------------------------------------------------- the child
 
-/// Whose nth step is the last thing this process does.
-class Executioner {
- public:
-  Executioner(Moment moment, int step) : moment_(moment), step_(step) {}
-  void arm() { armed_ = true; }
-
-  void install(World& world) {
-    for (Hook* hook : {&world.store_hook, &world.token_hook}) {
-      hook->before = [this](std::string_view) -> Result<void> {
-        if (armed_ && ++steps_ == step_ && moment_ == Moment::kBefore) die();
-        return {};
-      };
-      hook->after = [this](std::string_view) {
-        if (armed_ && steps_ == step_ && moment_ == Moment::kAfter) die();
-      };
-    }
-  }
-
- private:
-  [[noreturn]] static void die() {
-    ::kill(::getpid(), SIGKILL);
-    std::abort();
-  }
-
-  const Moment moment_;
-  const int step_;
-  std::atomic<bool> armed_{false};
-  std::atomic<int> steps_{0};
-};
-
 /// Makes the faults begin: what was called before is not counted.
 void write_script(const std::string& folder, const std::string& text) {
   std::ofstream(folder + "/script.draft", std::ios::trunc) << text;
@@ -124,7 +55,7 @@ void write_script(const std::string& folder, const std::string& text) {
 
 /// `--child FOLDER OPERATION before|after STEP steps|calls`: brings a service to where the
 /// operation begins, and lets it run with death at its step. Exits with 0 if there is no such step.
-int run_child(const std::vector<std::string>& arguments) {
+int be_child(const std::vector<std::string>& arguments) {
   const std::string& folder = arguments.at(0);
   const std::string& operation = arguments.at(1);
   const Moment moment = arguments.at(2) == "before" ? Moment::kBefore : Moment::kAfter;
@@ -147,7 +78,7 @@ int run_child(const std::vector<std::string>& arguments) {
                                (moment == Moment::kBefore ? " exit-before\n" : " exit-after\n"));
     }
   };
-  executioner.install(world);
+  executioner.install({&world.store_hook, &world.token_hook});
   world.events.on_tell([&]() -> Result<void> {
     if (!world.events.rotations().empty()) {
       notes.write("told", world.events.rotations().back().current_material_id);
@@ -224,36 +155,6 @@ int run_child(const std::vector<std::string>& arguments) {
 }
 
 // ---------------------------------------------------------------------------------- the parent
-
-enum class Fate : std::uint8_t { kDied, kLived };
-
-/// Runs a child to its end. By posix_spawn, which is no fork that a module could be confused by.
-Fate run(const std::string& folder, const std::string& operation, Moment moment, int step,
-         const std::string& at) {
-  std::vector<std::string> words{"/proc/self/exe",
-                                 "--child",
-                                 folder,
-                                 operation,
-                                 moment == Moment::kBefore ? "before" : "after",
-                                 std::to_string(step),
-                                 at};
-  std::vector<char*> arguments;
-  for (auto& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  if (::posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, arguments.data(), environ) != 0) {
-    ADD_FAILURE() << "no child";
-    return Fate::kLived;
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return Fate::kDied;
-  // The fault module ends a process as a shell would report a SIGKILL.
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 137) return Fate::kDied;
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
-      << "the child ended with status " << status;
-  return Fate::kLived;
-}
 
 /// What is to be true of the service that comes after, whatever the step.
 void expect_after(World& world, const Notes& notes, const std::string& operation) {
@@ -357,7 +258,7 @@ class StepKill : public ::testing::TestWithParam<std::tuple<std::string, Moment>
       SCOPED_TRACE(operation + ", killed " + (moment == Moment::kBefore ? "before " : "after ") +
                    at + " " + std::to_string(step));
       const TemporaryFolder folder;
-      const Fate fate = run(folder.path(), operation, moment, step, at);
+      const Fate fate = run_child(folder.path(), operation, moment, step, at);
       look(folder.path(), operation, strangers);
       if (HasFailure()) return;
       if (fate == Fate::kLived) {
@@ -396,7 +297,7 @@ TEST(StepKillGrants, LoseNothingAcknowledgedAndLeaveNothingHalf) {
       for (; step < 50; ++step) {
         SCOPED_TRACE(operation + ", killed at step " + std::to_string(step));
         const TemporaryFolder folder;
-        const Fate fate = run(folder.path(), operation, moment, step, "steps");
+        const Fate fate = run_child(folder.path(), operation, moment, step, "steps");
         look(folder.path(), operation, 0);
         if (HasFailure()) return;
         if (fate == Fate::kLived) break;
@@ -415,8 +316,8 @@ TEST(StepKillTwice, WhileTheRestartFinishesWhatWasLeftStillFinishesIt) {
           SCOPED_TRACE(operation + " left at " + std::to_string(left_at) + ", restart killed at " +
                        std::to_string(step));
           const TemporaryFolder folder;
-          ASSERT_EQ(run(folder.path(), operation, Moment::kAfter, left_at, "steps"), Fate::kDied);
-          const Fate fate = run(folder.path(), "restart", moment, step, "steps");
+          ASSERT_EQ(run_child(folder.path(), operation, Moment::kAfter, left_at, "steps"), Fate::kDied);
+          const Fate fate = run_child(folder.path(), "restart", moment, step, "steps");
           look(folder.path(), operation, 0);
           if (HasFailure()) return;
           if (fate == Fate::kLived) break;
@@ -431,7 +332,7 @@ TEST(StepKillTwice, WhileTheRestartFinishesWhatWasLeftStillFinishesIt) {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::string_view(argv[1]) == "--child") {
-    return keyhold::kms::run_child({argv + 2, argv + argc});
+    return keyhold::kms::be_child({argv + 2, argv + argc});
   }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

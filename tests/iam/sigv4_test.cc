@@ -437,6 +437,40 @@ TEST_F(SigV4, FiveMinutesEitherWayAreInTheWindow) {
   EXPECT_TRUE(verify(request, at("20150830T124100Z") + milliseconds(999)));
 }
 
+TEST_F(SigV4, TemporaryCredentialsEndAtTheirInstant) {
+  /// One session, which a token of that name holds.
+  class Sessions final : public CredentialSource {
+   public:
+    std::shared_ptr<const Credential> find(std::string_view) const override { return nullptr; }
+    std::shared_ptr<const Credential> find_temporary(std::string_view id,
+                                                     std::string_view token) const override {
+      if (id != kId || token != "token") return nullptr;
+      auto made = std::make_shared<Credential>(credential(kId, kSecret));
+      made->session = Session{at("20150830T113700Z"), at("20150830T123700Z"), {}};
+      return made;
+    }
+  };
+  const Sessions sessions;
+  SigV4Verifier verifier(sessions, RegionPolicy::any());
+  const auto verify_at = [&](const Request& request, TimePoint now) {
+    std::vector<Header> views;
+    return verifier.verify(request.view(views), now);
+  };
+  Request request;
+  request.headers.emplace_back("X-Amz-Security-Token", "token");
+  request.sign();
+  EXPECT_TRUE(verify_at(request, at("20150830T123700Z") - milliseconds(1)));
+  const auto expired = verify_at(request, at("20150830T123700Z"));
+  ASSERT_FALSE(expired);
+  EXPECT_EQ(expired.error().code(), ErrorCode::kExpiredToken);
+  EXPECT_EQ(expired.error().message(), "The security token included in the request is expired");
+  // Who cannot sign with it is not told that it was ever good.
+  request.body = "{}";
+  const auto forged = verify_at(request, at("20150830T123700Z"));
+  ASSERT_FALSE(forged);
+  EXPECT_EQ(forged.error().code(), ErrorCode::kInvalidSignature);
+}
+
 TEST_F(SigV4, OneSecondMoreIsExpiredOrNotYetCurrent) {
   const Request request = signed_request();
   expect_refused(request, at("20150830T124101Z"), ErrorCode::kInvalidSignature,

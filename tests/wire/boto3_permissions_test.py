@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Who may do what, through a current boto3, unmodified: two accounts, key policies, permissions by
-tags, conditions on the encryption context, and grants that are made, used through their tokens,
-retired and revoked.
+"""Who may do what, through a current boto3, unmodified: two accounts, roles assumed for web
+identities, key policies, permissions by tags, conditions on the encryption context, and grants that
+are made, used through their tokens, retired and revoked. Each refusal has AWS's code and text.
 """
 
 import json
+import os
 import unittest
+import unittest.mock
 
 import boto3
 import botocore.config
 import botocore.exceptions
 
+import oidc
 import service
 
 REGION = "us-east-1"
@@ -35,7 +38,22 @@ class Permissions(unittest.TestCase):
     def setUpClass(cls):
         cls.service = service.Service({"account": OWNER})
         cls.addClassCleanup(cls.service.close)
-        cls.service.start()
+        cls.issuer = oidc.Issuer()
+        cls.authority = oidc.Authority(cls.service.root)
+        cls.keys = oidc.KeyServer(cls.authority.server_certificate("127.0.0.1"))
+        cls.addClassCleanup(cls.keys.close)
+        cls.keys.serve("/keys", cls.issuer.key_set())
+        provider = {
+            "issuer": oidc.ISSUER,
+            "account": PARTNER,
+            "audiences": ["sts.amazonaws.com"],
+            "keys": cls.keys.address("/keys"),
+            "certificateAuthorities": "authority.pem",
+        }
+        principals = cls.service.root + "/principals.json"
+        with open(principals, "w", encoding="utf-8") as file:
+            json.dump({"providers": [provider]}, file)
+        cls.service.start(principals__file=principals)
         if cls.service.run("principal", "list").returncode != 0:
             raise unittest.SkipTest("this program has no commands that make principals")
         cls.admin = cls.client(cls.service.credentials())
@@ -121,6 +139,138 @@ class Permissions(unittest.TestCase):
             lambda: nobody.decrypt(CiphertextBlob=blob),
             "The ciphertext refers to a customer master key that does not exist",
         )
+
+    def pod(self, role, subject):
+        """What an SDK does in a cluster: a role and a file with the pod's token, in the environment."""
+        path = self.service.root + "/token"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self.issuer.token(sub=subject))
+        environment = {
+            "AWS_ROLE_ARN": role,
+            "AWS_WEB_IDENTITY_TOKEN_FILE": path,
+            "AWS_ROLE_SESSION_NAME": "pod",
+            "AWS_ENDPOINT_URL_STS": self.service.endpoint,
+            "AWS_ENDPOINT_URL_KMS": self.service.endpoint,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        with unittest.mock.patch.dict(os.environ, environment):
+            session = boto3.Session(region_name=REGION)
+            session.get_credentials().get_frozen_credentials()
+            return session.client(
+                "kms", config=botocore.config.Config(retries={"total_max_attempts": 1})
+            )
+
+    def put_role(self, name, *statements, account=PARTNER):
+        """A role that pods of the issuer may assume, each for the namespace that is its tag."""
+        host = oidc.ISSUER.removeprefix("https://")
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Federated": arn(account, f"oidc-provider/{host}")},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {f"{host}:aud": "sts.amazonaws.com"},
+                "StringLike": {f"{host}:sub": "system:serviceaccount:shop:*"},
+            },
+        }
+        definition = {
+            "type": "role",
+            "account": account,
+            "name": name,
+            "tags": {"team": "shop"},
+            "trustPolicy": json.loads(document(trust)),
+            "policies": {"inline": json.loads(document(*statements))},
+        }
+        self.command("principal", "put", text=json.dumps(definition))
+        return arn(account, f"role/{name}")
+
+    def test_a_pod_of_another_account_uses_a_key_through_policy_and_grant(self):
+        role = self.put_role("shop", allow(["kms:Encrypt", "kms:Decrypt", "kms:DescribeKey"]))
+        session = f"arn:aws:sts::{PARTNER}:assumed-role/shop/pod"
+        pod = self.pod(role, "system:serviceaccount:shop:app")
+        key = self.key(
+            allow(
+                ["kms:Encrypt", "kms:Decrypt"],
+                Principal={"AWS": role},
+                Condition={
+                    "StringEquals": {
+                        "kms:EncryptionContext:team": "${aws:PrincipalTag/team}",
+                        "kms:CallerAccount": PARTNER,
+                    }
+                },
+            )
+        )
+        context = {"team": "shop"}
+        blob = pod.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext=context)["CiphertextBlob"]
+        self.assertEqual(
+            pod.decrypt(CiphertextBlob=blob, EncryptionContext=context)["Plaintext"], b"x"
+        )
+        unseen = "resource does not exist in this Region, no resource-based policies allow access"
+        for action, call in (
+            ("Encrypt", lambda: pod.encrypt(KeyId=key, Plaintext=b"x")),
+            (
+                "Encrypt",
+                lambda: pod.encrypt(KeyId=key, Plaintext=b"x", EncryptionContext={"team": "x"}),
+            ),
+            ("DescribeKey", lambda: pod.describe_key(KeyId=key)),
+            ("DisableKey", lambda: pod.disable_key(KeyId=key)),
+        ):
+            self.denied(call, f"User: {session} is not authorized to perform: kms:{action}", unseen)
+        # A grant to the role lets the pod do what the policy does not; its context must fit.
+        made = self.admin.create_grant(
+            KeyId=key,
+            GranteePrincipal=role,
+            Operations=["GenerateDataKey", "DescribeKey", "RetireGrant"],
+            Constraints={"EncryptionContextEquals": {"job": "1"}},
+        )
+        tokens = [made["GrantToken"]]
+        pod.generate_data_key(
+            KeyId=key, KeySpec="AES_256", EncryptionContext={"job": "1"}, GrantTokens=tokens
+        )
+        self.assertEqual(
+            pod.describe_key(KeyId=key, GrantTokens=tokens)["KeyMetadata"]["Arn"], key
+        )
+        self.denied(
+            lambda: pod.generate_data_key(
+                KeyId=key,
+                KeySpec="AES_256",
+                EncryptionContext={"job": "1", "more": "1"},
+                GrantTokens=tokens,
+            ),
+            unseen,
+        )
+        pod.retire_grant(GrantToken=tokens[0])
+        self.denied(lambda: pod.describe_key(KeyId=key, GrantTokens=tokens), unseen)
+        # And once more through a grant that is revoked.
+        made = self.admin.create_grant(
+            KeyId=key, GranteePrincipal=session, Operations=["DescribeKey"]
+        )
+        pod.describe_key(KeyId=key)
+        self.admin.revoke_grant(KeyId=key, GrantId=made["GrantId"])
+        self.denied(lambda: pod.describe_key(KeyId=key), unseen)
+
+    def test_a_pod_that_the_role_does_not_trust_gets_no_credentials(self):
+        role = self.put_role("shop", allow("kms:*"))
+        with self.assertRaises(botocore.exceptions.ClientError) as caught:
+            self.pod(role, "system:serviceaccount:other:app")
+        error = caught.exception.response["Error"]
+        self.assertEqual(error["Code"], "AccessDenied")
+        self.assertEqual(
+            error["Message"], "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+        )
+
+    def test_sessions_end_when_their_role_is_revoked(self):
+        role = self.put_role("brief", allow("kms:*"))
+        pod = self.pod(role, "system:serviceaccount:shop:app")
+        pod.list_keys()
+        self.command("principal", "revoke", "--account", PARTNER, "--role", "role/brief")
+        self.refused(
+            "UnrecognizedClientException",
+            pod.list_keys,
+            "The security token included in the request is invalid.",
+        )
+        self.pod(role, "system:serviceaccount:shop:app").list_keys()
 
     def test_tags_let_a_team_use_its_own_keys(self):
         by_team = allow(

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Principals, access keys and temporary credentials, over the command line and the wire."""
 
+import base64
 import datetime
 import json
 import os
@@ -465,6 +466,48 @@ class Explanation(StsCase):
         kim.kms("Encrypt", EncryptionContext={"app": "shop"}, **members)
         text = self.kms_denied("AccessDeniedException", kim, "Encrypt", **members)
         self.assertEqual(refused["message"], text)
+
+    def test_names_the_grant_that_decides(self):
+        key = self.admin.kms("CreateKey")["KeyMetadata"]["KeyId"]
+        kai = self.new_user("kai")
+        arn = f"arn:aws:iam::{ACCOUNT}:user/kai"
+        self.assertEqual(self.explain(arn, "kms:Encrypt", key)["decision"], "denied")
+        grant = self.admin.kms(
+            "CreateGrant",
+            KeyId=key,
+            GranteePrincipal=arn,
+            Operations=["Encrypt"],
+            Constraints={"EncryptionContextSubset": {"app": "shop"}},
+        )["GrantId"]
+        allowed = self.explain(arn, "kms:Encrypt", key, "--context", "app=shop")
+        self.assertEqual(allowed["decision"], "allowed")
+        self.assertEqual(allowed["reason"], f"allowed by grant {grant}")
+        # What is not within the grant is refused as the call is.
+        members = {"KeyId": key, "Plaintext": signing.blob(b"x")}
+        for action, context in (("kms:Encrypt", {"app": "other"}), ("kms:Encrypt", {})):
+            words = [f"{name}={value}" for name, value in context.items()]
+            refused = self.explain(arn, action, key, *(["--context", *words] if words else []))
+            self.assertEqual(refused["decision"], "denied")
+            text = self.kms_denied(
+                "AccessDeniedException", kai, "Encrypt", EncryptionContext=context, **members
+            )
+            self.assertEqual(refused["message"], text)
+        kai.kms("Encrypt", EncryptionContext={"app": "shop"}, **members)
+        # The event of the call gives the same reason.
+        self.admin.kms("UpdateKeyDescription", KeyId=key, Description="x")  # is written at once
+        with open(os.path.join(self.service.data, "audit", "events.jsonl"), encoding="utf-8") as log:
+            self.assertIn(f"kms:Encrypt: allowed by grant {grant}", log.read())
+        deny = {**ALLOW_ALL["Statement"][0], "Sid": "Never", "Effect": "Deny"}
+        self.put(
+            {
+                "type": "user",
+                "name": "kai",
+                "policies": {"no": {"Version": "2012-10-17", "Statement": [deny]}},
+            }
+        )
+        denied = self.explain(arn, "kms:Encrypt", key, "--context", "app=shop")
+        self.assertEqual(denied["decision"], "denied")
+        self.assertIn('"Never"', denied["reason"])
 
     def test_a_session_is_judged_by_its_role(self):
         key = self.admin.kms("CreateKey")["KeyMetadata"]["KeyId"]
