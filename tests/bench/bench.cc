@@ -30,7 +30,7 @@ struct Options {
   Programs programs;
   std::filesystem::path document;
   std::string length = "full";  ///< full, quick
-  std::string parts = "compare,token,allocations,growth";
+  std::string parts = "compare,token,decisions,allocations,growth";
   std::string transports = "plain";
   std::vector<std::string> settings;
 
@@ -84,6 +84,23 @@ std::string token_table(const Options& options) {
   std::string name;
   for (double rate = 0, cpu = 0; in >> name >> rate >> cpu;) rows.push_back({name, cpu});
   return list_table("the token alone, one thread", "CPU a call (us)", rows, 1);
+}
+
+/// The cost of a decision by itself, which the growth of requests shows among everything else.
+std::string decision_table(const Options& options) {
+  const std::string command =
+      options.programs.decisions.string() + (options.quick() ? " 10000" : " 1000000");
+  std::FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return {};
+  std::vector<Named> rows;
+  std::array<char, 256> line{};
+  while (std::fgets(line.data(), line.size(), pipe) != nullptr) {
+    const std::string text = line.data();
+    const auto tab = text.find('\t');
+    if (tab != std::string::npos) rows.push_back({text.substr(0, tab), std::stod(text.substr(tab))});
+  }
+  ::pclose(pipe);
+  return list_table("one decision, one thread", "CPU (us)", rows, 2);
 }
 
 /// Counts in a page that the servers' processes share.
@@ -207,6 +224,7 @@ int run(const Options& options) {
     add("By layer", layer_table(compared));
   }
   if (options.has("token")) add("The token alone", token_table(options));
+  if (options.has("decisions")) add("Who may do what", decision_table(options));
   if (options.has("allocations")) add("Heap allocations", allocation_table(options));
   if (options.has("durability")) add("Audit on disk", durability_table(options));
   if (options.has("growth")) {
@@ -228,7 +246,7 @@ int main(int argc, char** argv) {
   keyhold::bench::Options options;
   const auto folder = std::filesystem::canonical("/proc/self/exe").parent_path();
   options.programs = {folder / "../../src/app/keyhold", folder / "keyhold-bare-server",
-                      folder / "keyhold-bare-token", folder / "libkeyhold-allocations.so"};
+                      folder / "keyhold-bare-token", folder / "keyhold-decisions", folder / "libkeyhold-allocations.so"};
   CLI::App cli{"What Keyhold costs beyond its HTTP server and its token"};
   cli.add_option("--document", options.document, "Markdown file to write the tables into");
   cli.add_option("--length", options.length, "full or quick")

@@ -17,6 +17,7 @@ struct Programs {
   std::filesystem::path keyhold;
   std::filesystem::path bare_server;
   std::filesystem::path bare_token;
+  std::filesystem::path decisions;
   std::filesystem::path allocations;  ///< to preload
 };
 
