@@ -6,6 +6,7 @@
 #include "app/commands/dev.h"
 #include "app/commands/identity_commands.h"
 #include "app/commands/operator_commands.h"
+#include "app/commands/token_check.h"
 #include "app/config.h"
 #include "app/hardening.h"
 
@@ -58,6 +59,8 @@ int run(int argc, char** argv) {
   inspect->add_flag("--json", as_json, "Print JSON");
   IdentityCommands identity_commands;
   identity_commands.add_to(cli);
+  TokenCommands token_commands;
+  token_commands.add_to(cli);
   CLI::App* reconcile = cli.add_subcommand(
       "reconcile", "Compare store and token of a running service; exit code 1 if a key is missing");
   reconcile->add_option("--data", operator_options.data, "The service's data folder")->required();
@@ -73,6 +76,7 @@ int run(int argc, char** argv) {
   operator_options.form = as_json ? OutputForm::kJson : OutputForm::kText;
   if (dev->parsed()) return run_dev(dev_options);
   if (const auto status = identity_commands.run()) return *status;
+  if (const auto status = token_commands.run()) return *status;
   if (inspect->parsed()) return run_key_inspect(operator_options);
   return run_reconcile(operator_options);
 }

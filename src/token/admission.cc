@@ -36,12 +36,18 @@ Bytes damaged(ByteView bytes, std::size_t place) {
   return copy;
 }
 
+/// Whether an act that ought to come out otherwise is the last one.
+enum class Ending : std::uint8_t { kAtFirstRefusal, kAtTheEnd };
+
 class Trials {
  public:
-  Trials(TokenLink& link, Random& random) : link_(link), random_(random) {}
+  Trials(TokenLink& link, Random& random, Ending ending)
+      : link_(link), random_(random), ending_(ending) {}
 
+  /// An error only where it ends at the first refusal.
   Result<AdmissionReport> run() {
     TRY(need("generate a key with the template of key materials", [this] { return generate(); }));
+    if (!key_) return std::move(report_);  // there is nothing to try the rest on
     if (link_.profile().derivation == Derivation::kEcb) {
       TRY(need("derive keys by CKM_AES_ECB_ENCRYPT_DATA and authenticate by CKM_AES_CMAC",
                [this] { return derive_and_mac(); }));
@@ -66,14 +72,25 @@ class Trials {
     return std::move(report_);
   }
 
+  const std::string& refusal() const { return refusal_; }
+
  private:
   using Need = std::function<Result<void>()>;
   using Attempt = std::function<Trial()>;
 
   Result<void> need(std::string_view act, const Need& attempt) {
     const auto done = attempt();
-    if (!done) return not_admitted(act, done.error().detail());
+    if (!done) {
+      report_.needed.push_back({std::string(act), Outcome::kRefused, done.error().detail()});
+      return refuse(act, done.error().detail());
+    }
     report_.needed.push_back({std::string(act), Outcome::kSucceeded, {}});
+    return {};
+  }
+
+  Result<void> refuse(std::string_view act, std::string_view detail) {
+    if (ending_ == Ending::kAtFirstRefusal) return not_admitted(act, detail);
+    if (refusal_.empty()) refusal_ = not_admitted(act, detail).detail();
     return {};
   }
 
@@ -81,7 +98,7 @@ class Trials {
     const Trial trial = attempt();
     report_.forbidden.push_back({std::string(act), trial.outcome, trial.detail});
     if (trial.outcome != Outcome::kSucceeded) return {};
-    if (weight == Weight::kFatal) return not_admitted(act, "the token lets it be done");
+    if (weight == Weight::kFatal) return refuse(act, "the token lets it be done");
     log::warning("token: it lets whoever is logged in " + std::string(act));
     return {};
   }
@@ -180,6 +197,7 @@ class Trials {
   }
 
   Result<void> refuse_bad_ciphertexts() {
+    if (sealed_.empty()) return internal("there is no ciphertext to change");
     const ByteView whole = sealed_;
     const std::array<std::pair<std::string_view, Bytes>, 4> cases = {
         std::pair{"a changed ciphertext", damaged(whole, 0)},
@@ -332,6 +350,8 @@ class Trials {
 
   TokenLink& link_;
   Random& random_;
+  const Ending ending_;
+  std::string refusal_;
   AdmissionReport report_;
   std::optional<SessionObject> key_;
   std::optional<SessionObject> key_for_messages_;
@@ -354,9 +374,16 @@ std::string_view to_string(Outcome outcome) {
 }
 
 Result<AdmissionReport> try_admission(TokenLink& link, Random& random) {
-  auto report = Trials(link, random).run();
+  auto report = Trials(link, random, Ending::kAtFirstRefusal).run();
   link.objects().collect();
   return report;
+}
+
+ObservedAdmission observe_admission(TokenLink& link, Random& random) {
+  Trials trials(link, random, Ending::kAtTheEnd);
+  auto report = trials.run();
+  link.objects().collect();
+  return {std::move(*report), trials.refusal()};
 }
 
 }  // namespace keyhold::token

@@ -75,7 +75,8 @@ void set_probe_key(pkcs11::Attributes& attributes, EVP_PKEY* key) {
 
 class Probe {
  public:
-  Probe(TokenLink& link, Random& random) : link_(link), random_(random) {}
+  Probe(TokenLink& link, Random& random, ProbedSizes sizes)
+      : link_(link), random_(random), sizes_(sizes) {}
 
   Result<Capabilities> run() {
     const auto mechanisms = pkcs11::list_mechanisms(link_.module(), link_.info().slot);
@@ -111,7 +112,9 @@ class Probe {
       if (info->ulMaxKeySize < static_cast<CK_ULONG>(spec.bits)) {
         return lacking("the token's " + std::string(kind->generation_name) + " makes none so long");
       }
-      return capabilities_.of(KeySpec::kRsa2048, algorithm.algorithm);
+      if (sizes_ == ProbedSizes::kOne) {
+        return capabilities_.of(KeySpec::kRsa2048, algorithm.algorithm);
+      }
     }
     auto tried = attempt(spec, algorithm);
     if (tried) return Capability{*tried, {}, {}};
@@ -176,7 +179,7 @@ class Probe {
                                 : Custody::kResident;
     PairTemplates templates = pair_templates(link_.profile(), Residence::kSession, kind, custody,
                                              as_bytes(kLabel), kLabel);
-    if (row_of(spec.form).generation == Generation::kSlow) {
+    if (kind.spec == KeySpec::kRsa2048) {
       auto known = put_probe_key(templates.private_key);
       // Tokens that take no private keys from outside make one.
       if (known) return known;
@@ -223,6 +226,7 @@ class Probe {
 
   TokenLink& link_;
   Random& random_;
+  const ProbedSizes sizes_;
   std::vector<CK_MECHANISM_TYPE> mechanisms_;
   Capabilities capabilities_;
   std::map<KeyUsage, ProbeKey> keys_;  ///< of the spec that is being tried
@@ -230,8 +234,8 @@ class Probe {
 
 }  // namespace
 
-Result<Capabilities> probe_capabilities(TokenLink& link, Random& random) {
-  auto seen = Probe(link, random).run();
+Result<Capabilities> probe_capabilities(TokenLink& link, Random& random, ProbedSizes sizes) {
+  auto seen = Probe(link, random, sizes).run();
   link.objects().collect();
   return seen;
 }

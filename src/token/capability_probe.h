@@ -10,6 +10,7 @@ namespace keyhold::token {
 
 /// Tries every algorithm of every spec on session keys that are gone afterwards. An error for a
 /// token that is lost meanwhile; what it merely cannot do is a row.
-Result<Capabilities> probe_capabilities(TokenLink& link, Random& random);
+Result<Capabilities> probe_capabilities(TokenLink& link, Random& random,
+                                        ProbedSizes sizes = ProbedSizes::kOne);
 
 }  // namespace keyhold::token

@@ -1,5 +1,7 @@
 #include "token/pkcs11_names.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <string_view>
@@ -7,6 +9,15 @@
 #include "pkcs11/error.h"
 
 namespace keyhold::token {
+namespace {
+
+const std::map<std::string_view, unsigned long> kDroppable = {
+    {"CKA_ALLOWED_MECHANISMS", CKA_ALLOWED_MECHANISMS},
+    {"CKA_COPYABLE", CKA_COPYABLE},
+    {"CKA_MODIFIABLE", CKA_MODIFIABLE},
+};
+
+}  // namespace
 
 std::optional<unsigned long> return_code_of_name(const std::string& name) {
   constexpr std::string_view kHexadecimal = "0x";
@@ -27,14 +38,21 @@ std::optional<unsigned long> return_code_of_name(const std::string& name) {
 }
 
 std::optional<unsigned long> attribute_of_name(const std::string& name) {
-  static const std::map<std::string_view, unsigned long> kDroppable = {
-      {"CKA_ALLOWED_MECHANISMS", CKA_ALLOWED_MECHANISMS},
-      {"CKA_COPYABLE", CKA_COPYABLE},
-      {"CKA_MODIFIABLE", CKA_MODIFIABLE},
-  };
   const auto found = kDroppable.find(name);
   if (found == kDroppable.end()) return std::nullopt;
   return found->second;
+}
+
+std::string attribute_name(unsigned long type) {
+  const auto found =
+      std::ranges::find_if(kDroppable, [&](const auto& entry) { return entry.second == type; });
+  return found == kDroppable.end() ? hexadecimal(type) : std::string(found->first);
+}
+
+std::string hexadecimal(unsigned long value) {
+  std::array<char, 2 * sizeof value> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
+  return "0x" + std::string(digits.data(), end);
 }
 
 }  // namespace keyhold::token

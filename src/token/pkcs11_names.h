@@ -13,4 +13,10 @@ std::optional<unsigned long> return_code_of_name(const std::string& name);
 /// CKA_EXTRACTABLE and the usage attributes carry custody and have no name here.
 std::optional<unsigned long> attribute_of_name(const std::string& name);
 
+/// The name of an attribute that attribute_of_name knows; a number otherwise.
+std::string attribute_name(unsigned long type);
+
+/// `0x80000001`
+std::string hexadecimal(unsigned long value);
+
 }  // namespace keyhold::token

@@ -138,6 +138,13 @@ pkcs11::Result<void> TokenLink::random(std::span<std::uint8_t> out) {
   return on_session([&](pkcs11::Session& session) { return pkcs11::random(session, out); });
 }
 
+pkcs11::Result<std::vector<pkcs11::TokenInfo>> TokenLink::list_tokens() {
+  PKCS11_TRY(module_->start());
+  PKCS11_TRY_ASSIGN(pkcs11::TokenList list, pkcs11::list_tokens(*module_));
+  std::erase_if(list.tokens, [](const auto& token) { return !token.initialized(); });
+  return std::move(list.tokens);
+}
+
 pkcs11::Result<void> TokenLink::look() {
   const pkcs11::SlotId slot = info().slot;
   auto seen = pkcs11::token_info(*module_, slot);

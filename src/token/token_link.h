@@ -61,6 +61,9 @@ class TokenLink {
   pkcs11::Result<Bytes> cmac(pkcs11::ObjectHandle key, ByteView message);
   pkcs11::Result<void> random(std::span<std::uint8_t> out);
 
+  /// Starts the module and says which tokens it has, without a login. Instead of restart().
+  pkcs11::Result<std::vector<pkcs11::TokenInfo>> list_tokens();
+
   /// Whether the token is there, and this process logged in to it: costs no login and uses no key.
   pkcs11::Result<void> look();
 

@@ -1,0 +1,104 @@
+#include "token/profile_draft.h"
+
+#include <algorithm>
+
+#include "pkcs11/error.h"
+#include "token/pkcs11_names.h"
+
+namespace keyhold::token {
+namespace {
+
+/// A basic string of TOML.
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+template <typename Values, typename Name>
+std::string list_of(const Values& values, const Name& name) {
+  std::string out = "[";
+  for (const auto& value : values) {
+    if (out.size() > 1) out += ", ";
+    out += quoted(name(value));
+  }
+  return out + "]";
+}
+
+std::string code_name(ReturnCode code) {
+  const std::string_view name = pkcs11::rv_name(code);
+  return return_code_of_name(std::string(name)) ? std::string(name) : hexadecimal(code);
+}
+
+}  // namespace
+
+std::string draft_profile(const Profile& profile, const TokenCheck& check) {
+  const MeasuredProfile& measured = check.measured;
+  std::string out = "# " + check.identity.manufacturer + " " + check.identity.model + ", firmware " +
+                    check.firmware + ", Cryptoki " + check.cryptoki +
+                    ".\n# A draft of `keyhold token check`: every line is what the token did when "
+                    "it was tried.\n";
+  if (!check.is_admitted()) out += "# NOT ADMITTED: " + check.refusal + "\n";
+  const auto section = [&](std::string_view name) { out.append("\n[").append(name).append("]\n"); };
+  const auto line = [&](std::string_view key, const std::string& value, std::string_view why) {
+    if (!why.empty()) out.append("# ").append(why).append("\n");
+    out.append(key).append(" = ").append(value).append("\n");
+  };
+
+  section("module");
+  line("path", quoted(profile.module), "");
+  if (!profile.init_reserved.empty()) {
+    line("init_reserved", quoted(profile.init_reserved), "C_Initialize wants its configuration.");
+  }
+  if (!profile.module_env.empty()) {
+    out += "env = { ";
+    for (const auto& [name, value] : profile.module_env) {
+      if (!out.ends_with("{ ")) out += ", ";
+      out += name + " = " + quoted(value);
+    }
+    out += " }\n";
+  }
+  section("token");
+  line("label", quoted(check.identity.label), "");
+  line("serial", quoted(check.identity.serial), "Two tokens may bear one label.");
+
+  section("sessions");
+  // One session stays parked, one owns session objects, and somebody else may want some as well.
+  const std::size_t sessions = std::clamp<std::size_t>(measured.sessions, 3, 34);
+  line("max_sessions", std::to_string(sessions),
+       measured.sessions < kMostSessions
+           ? std::to_string(measured.sessions) + " could be open at once."
+           : "It opened more than these without complaint.");
+  line("calls_at_once", std::to_string(sessions - 2), "");
+
+  section("keys");
+  line("derivation", measured.derivation == Derivation::kEcb ? "\"ecb\"" : "\"none\"",
+       measured.derivation == Derivation::kEcb
+           ? "CKM_AES_ECB_ENCRYPT_DATA derives, and CKM_AES_CMAC authenticates."
+           : "It does not derive by CKM_AES_ECB_ENCRYPT_DATA, or does not authenticate by "
+             "CKM_AES_CMAC.");
+  if (!measured.template_drop.empty()) {
+    line("template_drop", list_of(measured.template_drop, attribute_name),
+         "A key was not made while its template had them.");
+  }
+  if (!measured.decrypt_bad_codes.empty()) {
+    line("decrypt_bad_codes", list_of(measured.decrypt_bad_codes, code_name),
+         "What it answered to ciphertexts that were changed or cut off.");
+  }
+  if (measured.oaep_padding == OaepPadding::kRemovedInService) {
+    line("remove_oaep_padding_in_service", "false",
+         "It has no OAEP with SHA-256. With true, the service removes that padding, and such keys "
+         "are host-staged.");
+  }
+  line("data_key_pairs",
+       measured.data_key_pairs == DataKeyPairs::kMadeInToken ? "\"token\"" : "\"service\"",
+       measured.data_key_pairs == DataKeyPairs::kMadeInToken
+           ? "A readable session pair was made and read."
+           : "No readable session pair could be made and read.");
+  return out;
+}
+
+}  // namespace keyhold::token
