@@ -26,8 +26,7 @@ Result<void> check_serial(store::Store& store, const token::Token& token) {
 
 Result<std::unique_ptr<Assembly>> Assembly::make(const Config& config, const AssemblyParts& parts) {
   TRY(check_serial(parts.store, parts.token));
-  TRY_ASSIGN(token::Material service_key,
-             open_service_key(parts.store, parts.token, parts.random));
+  TRY_ASSIGN(token::Material service_key, open_service_key(parts.store, parts.token, parts.random));
   auto principals = std::make_unique<PrincipalStore>(
       parts.store, parts.wall_clock,
       PrincipalOptions{config.account, config.administrator, config.principals_file,
@@ -82,8 +81,7 @@ Result<void> Assembly::load() {
   if (file.empty()) return {};
   TRY_ASSIGN(watch_, FileWatch::start(file, [this] {
                const auto loaded = principals_->load();
-               if (!loaded)
-                 log::error("principals stay as they were: " + loaded.error().message());
+               if (!loaded) log::error("principals stay as they were: " + loaded.error().message());
              }));
   return {};
 }

@@ -172,7 +172,8 @@ constexpr auto kKeys = std::to_array<ConfigKey>({
      "JSON file of users, groups and roles beside those of the store; read again when it changes",
      set_principals_file},
     {"principals.unknown", "accept",
-     "accept: key policies and grants may name users and roles that are not there; refuse: they may "
+     "accept: key policies and grants may name users and roles that are not there; refuse: they "
+     "may "
      "not, as in AWS",
      set_unknown_principals},
     {"rotation.rules", "2024",

@@ -9,9 +9,9 @@
 
 namespace keyhold::app {
 
-/// Asks with libcurl: HTTPS alone (TLS 1.2 or newer), the server's certificate and name verified, no
-/// redirects, within kTimeout, no more than kMaxKeySet bytes. The environment's `https_proxy` and
-/// `no_proxy` are heeded.
+/// Asks with libcurl: HTTPS alone (TLS 1.2 or newer), the server's certificate and name verified,
+/// no redirects, within kTimeout, no more than kMaxKeySet bytes. The environment's `https_proxy`
+/// and `no_proxy` are heeded.
 class HttpsKeyFetcher final : public sts::KeySetFetcher {
  public:
   static constexpr std::chrono::seconds kTimeout{5};

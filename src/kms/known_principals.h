@@ -23,7 +23,9 @@ class KnownPrincipals {
   Result<void> check(const NewGrant& grant) const;
 
  private:
-  bool knows(std::string_view arn) const { return identities_ == nullptr || identities_->knows(arn); }
+  bool knows(std::string_view arn) const {
+    return identities_ == nullptr || identities_->knows(arn);
+  }
 
   const iam::IdentityDirectory* identities_;
 };

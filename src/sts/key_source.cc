@@ -29,8 +29,7 @@ void FetchedKeys::ask(std::unique_lock<std::mutex>& lock) {
   if (!fetched) return;
   keys_ = std::make_shared<const KeySet>(*fetched);
   received_at_ = clock_.now();
-  new_until_ =
-      received_at_ + std::clamp<std::chrono::seconds>(age, kShortestAge, kLongestAge);
+  new_until_ = received_at_ + std::clamp<std::chrono::seconds>(age, kShortestAge, kLongestAge);
 }
 
 Answer<KeySetPtr> FetchedKeys::keys_for(std::string_view kid) {

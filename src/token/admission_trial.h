@@ -12,8 +12,8 @@ namespace keyhold::token {
 /// that lacks something needed or lets a key be taken out.
 Result<AdmissionReport> try_admission(TokenLink& link, Random& random);
 
-/// The same to its end, whatever comes of it: for who wants to know a token, and not to use it. What
-/// is needed and was not done is kRefused.
+/// The same to its end, whatever comes of it: for who wants to know a token, and not to use it.
+/// What is needed and was not done is kRefused.
 struct ObservedAdmission {
   AdmissionReport report;
   std::string refusal;  ///< why the token is not admitted; empty: it is

@@ -19,8 +19,8 @@ enum class Place : std::uint8_t {
   kHost,
 };
 
-/// Of forms whose keys take long to make: whether one size is tried, and the others are as the token
-/// says, or each.
+/// Of forms whose keys take long to make: whether one size is tried, and the others are as the
+/// token says, or each.
 enum class ProbedSizes : std::uint8_t { kOne, kEach };
 
 /// A row: where an algorithm is done for keys of a spec, or what lacks.

@@ -32,12 +32,15 @@ struct Vector {
 
 /// RFC 4231, section 4.7: a key that no hash is longer than, which tokens ask for.
 constexpr std::string_view kHmacKey =
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    "aa"
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    "aa"
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 static_assert(kHmacKey.size() == 2UL * 131);
 constexpr std::string_view kHmacMessage =
-    "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b6579"
+    "54657374205573696e67204c6172676572205468616e20426c6f636b2d53697a65204b6579202d2048617368204b65"
+    "79"
     "204669727374";
 
 Bytes hex(std::string_view text) { return *from_hex(text); }
@@ -66,7 +69,8 @@ class Trials {
   }
 
   void note(const Vector& vector, const pkcs11::Result<Bytes>& answer) {
-    KnownAnswer known{std::string(vector.name), std::string(vector.source), Outcome::kSucceeded, {}};
+    KnownAnswer known{
+        std::string(vector.name), std::string(vector.source), Outcome::kSucceeded, {}};
     if (!answer) {
       known.outcome = is_absence(answer.error()) ? Outcome::kNotShown : Outcome::kRefused;
       known.detail = answer.error().text();
@@ -192,11 +196,14 @@ class Trials {
         {{"CKM_AES_KEY_WRAP", kRfc3394, CKK_AES, kCountingKey,
           "00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f",
           "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21"},
-         CKM_AES_KEY_WRAP, CKK_AES},
+         CKM_AES_KEY_WRAP,
+         CKK_AES},
         {{"CKM_AES_KEY_WRAP_PAD", kRfc5649, CKK_AES, kWrappingKey, kPadded, kPaddedWrapped},
-         CKM_AES_KEY_WRAP_PAD, CKK_GENERIC_SECRET},
+         CKM_AES_KEY_WRAP_PAD,
+         CKK_GENERIC_SECRET},
         {{"CKM_AES_KEY_WRAP_KWP", kRfc5649, CKK_AES, kWrappingKey, kPadded, kPaddedWrapped},
-         kKeyWrapKwp, CKK_GENERIC_SECRET},
+         kKeyWrapKwp,
+         CKK_GENERIC_SECRET},
     }};
     for (const auto& [vector, mechanism, type] : wraps) {
       try_one(vector, {CKA_WRAP}, [&](pkcs11::ObjectHandle key) -> pkcs11::Result<Bytes> {

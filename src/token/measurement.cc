@@ -75,20 +75,43 @@ class Measurement {
     return true;
   }
 
-  /// The least that has to be left out of the templates: nothing, one of them, or all.
+  /// The least that has to be left out of the templates so that keys can be made: nothing, one
+  /// attribute, or more. Then whether such keys derive.
   void measure_templates() {
-    std::vector<std::vector<AttributeType>> drops = {{}};
-    for (const AttributeType type : kDroppable) drops.push_back({type});
-    drops.emplace_back(kDroppable.begin(), kDroppable.end());
-    for (const Derivation derivation : {Derivation::kEcb, Derivation::kNone}) {
-      for (const auto& drop : drops) {
-        if (!serves(profile_of(derivation, drop))) continue;
-        measured_.derivation = derivation;
-        measured_.template_drop = drop;
-        if (derivation == Derivation::kEcb) serves(profile_of(Derivation::kNone, drop));
-        return;
+    constexpr unsigned kSubsets = 1U << kDroppable.size();
+    std::vector<std::vector<AttributeType>> drops;
+    for (unsigned subset = 0; subset < kSubsets; ++subset) {
+      std::vector<AttributeType> drop;
+      for (std::size_t i = 0; i < kDroppable.size(); ++i) {
+        if ((subset >> i & 1U) != 0) drop.push_back(kDroppable[i]);
       }
+      drops.push_back(std::move(drop));
     }
+    std::ranges::stable_sort(drops, {}, &std::vector<AttributeType>::size);
+    const auto made = std::ranges::find_if(
+        drops, [&](const auto& drop) { return makes_keys(profile_of(Derivation::kNone, drop)); });
+    if (made == drops.end()) return;
+    measured_.template_drop = *made;
+    if (serves(profile_of(Derivation::kEcb, *made))) measured_.derivation = Derivation::kEcb;
+    serves(profile_of(Derivation::kNone, *made));
+  }
+
+  /// Secret keys, and pairs if the token makes any.
+  bool makes_keys(const Profile& profile) {
+    if (!generate(profile)) return false;
+    const MaterialKind kind{KeySpec::kEccNistP256, KeyUsage::kSignVerify};
+    const PairTemplates templates = pair_templates(profile, Residence::kSession, kind,
+                                                   Custody::kResident, as_bytes(kLabel), kLabel);
+    const auto pair =
+        link_.objects().generate_pair(pkcs11::Mechanism::plain(CKM_EC_KEY_PAIR_GEN),
+                                      templates.public_key, templates.private_key);
+    return pair || !complains_of_template(pair.error());
+  }
+
+  static bool complains_of_template(const pkcs11::Error& error) {
+    constexpr std::array kCodes = {CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_VALUE_INVALID,
+                                   CKR_TEMPLATE_INCONSISTENT};
+    return std::ranges::find(kCodes, error.rv()) != kCodes.end();
   }
 
   /// What it answers to ciphertexts that are not what was made.
@@ -112,8 +135,8 @@ class Measurement {
     std::vector<pkcs11::Session> open;
     // The link itself holds those that it has needed so far.
     while (open.size() < kMostSessions) {
-      auto session = pkcs11::Session::open(link_.module(), link_.info().slot,
-                                           pkcs11::Access::kReadWrite);
+      auto session =
+          pkcs11::Session::open(link_.module(), link_.info().slot, pkcs11::Access::kReadWrite);
       if (!session) break;
       open.push_back(std::move(*session));
     }
@@ -130,9 +153,8 @@ class Measurement {
       measured_.oaep_padding = OaepPadding::kRemovedInService;
     }
     PairTemplates templates = data_key_pair_templates(KeySpec::kEccNistP256);
-    const auto pair =
-        link_.objects().generate_pair(pkcs11::Mechanism::plain(CKM_EC_KEY_PAIR_GEN),
-                                      templates.public_key, templates.private_key);
+    const auto pair = link_.objects().generate_pair(pkcs11::Mechanism::plain(CKM_EC_KEY_PAIR_GEN),
+                                                    templates.public_key, templates.private_key);
     if (!pair) return;
     const auto value = link_.on_session([&](pkcs11::Session& session) {
       return pkcs11::get_attribute(session, pair->private_key.handle(), CKA_VALUE);

@@ -37,8 +37,8 @@ std::string code_name(ReturnCode code) {
 
 std::string draft_profile(const Profile& profile, const TokenCheck& check) {
   const MeasuredProfile& measured = check.measured;
-  std::string out = "# " + check.identity.manufacturer + " " + check.identity.model + ", firmware " +
-                    check.firmware + ", Cryptoki " + check.cryptoki +
+  std::string out = "# " + check.identity.manufacturer + " " + check.identity.model +
+                    ", firmware " + check.firmware + ", Cryptoki " + check.cryptoki +
                     ".\n# A draft of `keyhold token check`: every line is what the token did when "
                     "it was tried.\n";
   if (!check.is_admitted()) out += "# NOT ADMITTED: " + check.refusal + "\n";

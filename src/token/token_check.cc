@@ -31,11 +31,13 @@ constexpr auto kRemedies = std::to_array<Remedy>({
     {"CKR_ARGUMENTS_BAD", "the module may want its configuration as text: module.init_reserved"},
     {"CKR_PIN_INCORRECT",
      "the PIN is wrong, or in another form than this token wants it: token.pin_format"},
-    {"CKR_PIN_LEN_RANGE", "the PIN is too short or too long for this token, or wants token.pin_format"},
+    {"CKR_PIN_LEN_RANGE",
+     "the PIN is too short or too long for this token, or wants token.pin_format"},
     {"CKR_PIN_LOCKED", "the PIN is locked: the token's own tools unlock it"},
     {"CKR_USER_PIN_NOT_INITIALIZED", "the token has no user PIN yet: its own tools set it"},
     {"CKR_TOKEN_NOT_PRESENT", "no token has that label and serial: --label, --serial"},
-    {"CKR_LIBRARY_LOAD_FAILED", "the file is no PKCS#11 module, or a library of its own is missing"},
+    {"CKR_LIBRARY_LOAD_FAILED",
+     "the file is no PKCS#11 module, or a library of its own is missing"},
     {"CKR_CANT_LOCK", "the module cannot lock by itself"},
 });
 
@@ -78,7 +80,8 @@ void advise(TokenCheck& check) {
   const MeasuredProfile& measured = check.measured;
   const auto say = [&](std::string sentence) { check.advice.push_back(std::move(sentence)); };
   if (!measured.template_drop.empty()) {
-    say("it does not take attributes that harden keys: keys.template_drop leaves them out, and what "
+    say("it does not take attributes that harden keys: keys.template_drop leaves them out, and "
+        "what "
         "they would have kept from happening is tried below");
   }
   if (measured.derivation == Derivation::kNone) {
@@ -97,7 +100,8 @@ void advise(TokenCheck& check) {
   for (const AdmissionAct& act : check.admission.forbidden) {
     if (act.outcome != Outcome::kSucceeded) continue;
     say(act.act.starts_with("derive ")
-            ? "whoever is logged in can " + act.act + ": message keys are protected by the service, "
+            ? "whoever is logged in can " + act.act +
+                  ": message keys are protected by the service, "
                   "and not by the token"
             : "it lets whoever is logged in " + act.act +
                   ": no profile mends that, and keys in it are not in custody");
@@ -123,8 +127,8 @@ std::vector<std::pair<std::string, Result<void>>> TokenCheck::features() const {
   }
   for (const KeySpecRow& spec : key_spec_rows()) {
     for (const KeyUsage usage : spec.usages) {
-      const std::string name = "KeySpec " + std::string(to_string(spec.spec)) + ", " +
-                               std::string(to_string(usage));
+      const std::string name =
+          "KeySpec " + std::string(to_string(spec.spec)) + ", " + std::string(to_string(usage));
       all.emplace_back(name, custody ? capabilities.check_kind({spec.spec, usage}) : custody);
     }
   }
@@ -161,6 +165,13 @@ Result<TokenCheck> check_token(const Profile& profile, const Secret& pin, Probed
   check.refusal = std::move(observed.refusal);
   check.known_answers = try_known_answers(*link);
   TRY_ASSIGN(check.capabilities, probe_capabilities(*link, random, sizes));
+  // What the probe leaves to admission.
+  for (const AdmissionAct& act : check.admission.needed) {
+    if (act.outcome == Outcome::kSucceeded) continue;
+    check.capabilities.set(KeySpec::kSymmetricDefault, Algorithm::kSymmetricDefault,
+                           {Place::kNowhere, "it does not " + act.act, act.detail});
+    break;
+  }
   advise(check);
   check.draft = draft_profile(profile, check);
   return check;

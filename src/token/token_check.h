@@ -33,8 +33,8 @@ inline constexpr std::size_t kMostSessions = 64;
 
 struct TokenCheck {
   TokenIdentity identity;
-  std::string firmware;   ///< "2.6"
-  std::string cryptoki;   ///< "2.40"
+  std::string firmware;  ///< "2.6"
+  std::string cryptoki;  ///< "2.40"
   MeasuredProfile measured;
   AdmissionReport admission;
   std::string refusal;  ///< why it is not admitted; empty: it is
@@ -60,8 +60,8 @@ struct FoundToken {
 /// module cannot be loaded or does not start.
 Result<std::vector<FoundToken>> list_tokens(const Profile& profile);
 
-/// Logs in once or twice, and never again after a PIN that was refused. kValidation with a sentence,
-/// and advice, if the token cannot be reached.
+/// Logs in once or twice, and never again after a PIN that was refused. kValidation with a
+/// sentence, and advice, if the token cannot be reached.
 Result<TokenCheck> check_token(const Profile& profile, const Secret& pin, ProbedSizes sizes,
                                Random& random);
 

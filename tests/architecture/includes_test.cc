@@ -45,10 +45,13 @@ struct Door {
 };
 
 const std::vector<Door> kDoors = {
-    {"rapidjson/", {"src/base/json.cc"}}, {"spdlog/", {"src/base/log.cc"}},
+    {"rapidjson/", {"src/base/json.cc"}},
+    {"spdlog/", {"src/base/log.cc"}},
     {"curl/", {"src/app/https_key_fetcher.cc"}},
-    {"sqlite3.h", {"src/store/"}},        {"p11-kit/", {"pkcs11/"}},
-    {"boost/beast", {"src/http/"}},       {"boost/asio", {"src/http/", "src/app/"}},
+    {"sqlite3.h", {"src/store/"}},
+    {"p11-kit/", {"pkcs11/"}},
+    {"boost/beast", {"src/http/"}},
+    {"boost/asio", {"src/http/", "src/app/"}},
 };
 
 // "src/kms/key.h" → "kms", "pkcs11/fault/fault.cc" → "pkcs11", "src/x" → "".

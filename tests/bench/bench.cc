@@ -97,7 +97,8 @@ std::string decision_table(const Options& options) {
   while (std::fgets(line.data(), line.size(), pipe) != nullptr) {
     const std::string text = line.data();
     const auto tab = text.find('\t');
-    if (tab != std::string::npos) rows.push_back({text.substr(0, tab), std::stod(text.substr(tab))});
+    if (tab != std::string::npos)
+      rows.push_back({text.substr(0, tab), std::stod(text.substr(tab))});
   }
   ::pclose(pipe);
   return list_table("one decision, one thread", "CPU (us)", rows, 2);
@@ -246,7 +247,8 @@ int main(int argc, char** argv) {
   keyhold::bench::Options options;
   const auto folder = std::filesystem::canonical("/proc/self/exe").parent_path();
   options.programs = {folder / "../../src/app/keyhold", folder / "keyhold-bare-server",
-                      folder / "keyhold-bare-token", folder / "keyhold-decisions", folder / "libkeyhold-allocations.so"};
+                      folder / "keyhold-bare-token", folder / "keyhold-decisions",
+                      folder / "libkeyhold-allocations.so"};
   CLI::App cli{"What Keyhold costs beyond its HTTP server and its token"};
   cli.add_option("--document", options.document, "Markdown file to write the tables into");
   cli.add_option("--length", options.length, "full or quick")

@@ -1,5 +1,5 @@
-// What one decision about a call costs, on one thread with nothing around it: with more statements in
-// the key's policy, and with more grants on the key. Prints lines of name and CPU microseconds a
+// What one decision about a call costs, on one thread with nothing around it: with more statements
+// in the key's policy, and with more grants on the key. Prints lines of name and CPU microseconds a
 // decision, a tab between them.
 //
 //   keyhold-decisions [DECISIONS]
@@ -103,8 +103,8 @@ void measure_grants(std::size_t count, int decisions) {
   }
   kms::GrantDirectory grants;
   grants.load(all);
-  measure(std::to_string(count) + (count == 1 ? " grant" : " grants, one of them the caller's"), key,
-          grants, decisions);
+  measure(std::to_string(count) + (count == 1 ? " grant" : " grants, one of them the caller's"),
+          key, grants, decisions);
 }
 
 }  // namespace

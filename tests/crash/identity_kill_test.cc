@@ -80,9 +80,7 @@ struct Identities {
     TRY_ASSIGN(const auto document, json::Document::parse(text));
     return principals.put(document.root());
   }
-  bool has_role() const {
-    return principals.directory().exists(kRoleArn);
-  }
+  bool has_role() const { return principals.directory().exists(kRoleArn); }
   std::string team() const {
     const auto role = principals.directory().find(iam::IdentityKind::kRole, kAccount, "app");
     return role && !role->tags.empty() ? role->tags.front().value : "";
@@ -132,8 +130,7 @@ std::optional<bool> is_active(Identities& all, const Notes& notes) {
 constexpr auto kOperations = std::to_array<Operation>({
     {"put", nothing, make_role,
      [](Identities& all, const Notes&) -> std::optional<bool> { return all.has_role(); }},
-    {"replace", make_role,
-     [](Identities& all, const Notes&) { return all.put(kChangedRole); },
+    {"replace", make_role, [](Identities& all, const Notes&) { return all.put(kChangedRole); },
      [](Identities& all, const Notes&) -> std::optional<bool> {
        if (all.team() != "red" && all.team() != "blue") return std::nullopt;
        return all.team() == "red";

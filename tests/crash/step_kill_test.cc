@@ -316,7 +316,8 @@ TEST(StepKillTwice, WhileTheRestartFinishesWhatWasLeftStillFinishesIt) {
           SCOPED_TRACE(operation + " left at " + std::to_string(left_at) + ", restart killed at " +
                        std::to_string(step));
           const TemporaryFolder folder;
-          ASSERT_EQ(run_child(folder.path(), operation, Moment::kAfter, left_at, "steps"), Fate::kDied);
+          ASSERT_EQ(run_child(folder.path(), operation, Moment::kAfter, left_at, "steps"),
+                    Fate::kDied);
           const Fate fate = run_child(folder.path(), "restart", moment, step, "steps");
           look(folder.path(), operation, 0);
           if (HasFailure()) return;

@@ -12,9 +12,8 @@ class KnownPrincipalsTest : public ::testing::Test {
  protected:
   KnownPrincipalsTest() {
     std::vector<iam::Identity> identities;
-    for (const auto& [kind, path, name] :
-         {std::tuple(iam::IdentityKind::kUser, "/", "ann"),
-          std::tuple(iam::IdentityKind::kRole, "/team/", "app")}) {
+    for (const auto& [kind, path, name] : {std::tuple(iam::IdentityKind::kUser, "/", "ann"),
+                                           std::tuple(iam::IdentityKind::kRole, "/team/", "app")}) {
       iam::IdentityDefinition definition;
       definition.kind = kind;
       definition.account = "111122223333";

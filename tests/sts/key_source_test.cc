@@ -72,11 +72,10 @@ TEST_F(FetchedKeysTest, GrowOldAsTheAddressSaysWithinBounds) {
     std::optional<std::chrono::seconds> said;
     std::chrono::seconds kept;
   };
-  for (const auto& [said, kept] :
-       {Case{std::nullopt, FetchedKeys::kDefaultAge},
-        Case{std::chrono::seconds(0), FetchedKeys::kShortestAge},
-        Case{std::chrono::seconds(300), std::chrono::seconds(300)},
-        Case{std::chrono::hours(1000), FetchedKeys::kLongestAge}}) {
+  for (const auto& [said, kept] : {Case{std::nullopt, FetchedKeys::kDefaultAge},
+                                   Case{std::chrono::seconds(0), FetchedKeys::kShortestAge},
+                                   Case{std::chrono::seconds(300), std::chrono::seconds(300)},
+                                   Case{std::chrono::hours(1000), FetchedKeys::kLongestAge}}) {
     answer("a", said);
     clock_.advance(std::chrono::hours(48));
     ASSERT_TRUE(knows("a"));

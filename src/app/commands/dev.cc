@@ -203,8 +203,8 @@ Result<void> serve(const DevOptions& options) {
   TRY_ASSIGN(const auto store, store::SqliteStore::open(folder->file(kStoreFile).string()));
   TRY_ASSIGN(const auto token, open_token(*folder, config, wall_clock, random));
   TRY_ASSIGN(const auto recorder, EventRecorder::open(folder->file(kAuditFolder), domain_clock));
-  TRY_ASSIGN(const auto assembly, Assembly::make(config, {*store, *token, *recorder, wall_clock,
-                                                          domain_clock, random}));
+  TRY_ASSIGN(const auto assembly,
+             Assembly::make(config, {*store, *token, *recorder, wall_clock, domain_clock, random}));
   TRY_ASSIGN(const auto access, open_access(*folder, config, assembly->credentials()));
 
   TRY_ASSIGN(const auto server,

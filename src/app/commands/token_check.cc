@@ -179,7 +179,8 @@ void TokenCommands::add_to(CLI::App& cli) {
   check_->add_option("--profile", options_.profile, "Profile to begin with, as in hsm-config/");
   check_->add_option("--label", options_.label, "Label of the token, where there are several");
   check_->add_option("--serial", options_.serial, "Its serial number");
-  check_->add_option("--pin-file", options_.pin_file, "File with the user PIN; - for standard input")
+  check_
+      ->add_option("--pin-file", options_.pin_file, "File with the user PIN; - for standard input")
       ->required();
   check_->add_option("--set", options_.settings, "A single value of the profile")
       ->take_all()
