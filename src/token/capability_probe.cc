@@ -121,7 +121,12 @@ class Probe {
     if (tried.error().token_gone() || tried.error().login_lost()) {
       return to_error(tried.error(), "trying " + how->name);
     }
-    return lacking("the token has no " + how->name, tried.error().text());
+    const std::string_view function = tried.error().function();
+    const bool has_no_key = function.starts_with("C_Generate") || function == "C_CreateObject";
+    return lacking(has_no_key ? "the token makes no session key of this kind with " +
+                                    std::string(kind->generation_name)
+                              : "the token has no " + how->name,
+                   tried.error().text());
   }
 
   pkcs11::Result<Place> attempt(const KeySpecRow& spec, const AlgorithmRow& algorithm) {

@@ -102,9 +102,8 @@ class Measurement {
     const MaterialKind kind{KeySpec::kEccNistP256, KeyUsage::kSignVerify};
     const PairTemplates templates = pair_templates(profile, Residence::kSession, kind,
                                                    Custody::kResident, as_bytes(kLabel), kLabel);
-    const auto pair =
-        link_.objects().generate_pair(pkcs11::Mechanism::plain(CKM_EC_KEY_PAIR_GEN),
-                                      templates.public_key, templates.private_key);
+    const auto pair = link_.objects().generate_pair(pkcs11::Mechanism::plain(CKM_EC_KEY_PAIR_GEN),
+                                                    templates.public_key, templates.private_key);
     return pair || !complains_of_template(pair.error());
   }
 
