@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Asymmetric and HMAC keys through an unmodified boto3, held against Python's cryptography, and a JWT
-that a standard library verifies.
+"""Asymmetric and HMAC keys through an unmodified boto3, held against Python's cryptography, and a
+JWT that a standard library verifies.
 """
 
 import base64
