@@ -151,9 +151,6 @@ Answer Dispatcher::handle(const Call& call) {
   return answer;
 }
 
-// What a caller can see of the order: each step's error hides those of the steps after it. AWS's
-// order as far as it is known: model constraints before any look-up, look-up before usage, usage
-// before state, state before algorithm, and a dry run's verdict last.
 Result<Secret> Dispatcher::serve(const Call& call, const Operation& operation, CallRecord& record) {
   // Parse. An empty body is an empty object.
   std::array<std::uint8_t, 2> empty_object{'{', '}'};
@@ -164,18 +161,27 @@ Result<Secret> Dispatcher::serve(const Call& call, const Operation& operation, C
   TRY_ASSIGN(const std::unique_ptr<Request> request, operation.handler.read(document.root()));
   record.request_parameters = request->audit_form();
 
-  // Resolve the keys, authorize, and tell whether a ciphertext is from the key that was named.
   Context context(service_, call.requester, operation, *request, record);
   TRY(resolve(operation, *request, call, context));
-  const auto authorized = authorize(operation, *request, context);
+  auto answer = decide_and_run(call, operation, *request, context, record);
   record.additional_event_data = context.additional_event_data();
-  if (!authorized) return authorized.error();
+  return answer;
+}
+
+// What a caller can see of the order: each step's error hides those of the steps after it. AWS's
+// order as far as it is known: model constraints before any look-up, look-up before usage, usage
+// before state, state before algorithm, and a dry run's verdict last.
+Result<Secret> Dispatcher::decide_and_run(const Call& call, const Operation& operation,
+                                          const Request& request, Context& context,
+                                          CallRecord& record) {
+  // Authorize, and tell whether a ciphertext is from the key that was named.
+  TRY(authorize(operation, request, context));
   if (context.ciphertext_ && context.ciphertext().key_id != context.key().id()) {
     return Error(ErrorCode::kIncorrectKey,
                  "The key ID in the request does not identify a CMK that can perform this "
                  "operation.");
   }
-  TRY(operation.handler.check_after_lookup(*request));
+  TRY(operation.handler.check_after_lookup(request));
 
   // Usage, state, algorithm.
   TRY(for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
@@ -185,18 +191,16 @@ Result<Secret> Dispatcher::serve(const Call& call, const Operation& operation, C
     return kms::check_state(use.state, key);
   }));
   TRY(for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
-    return check_algorithm(service_, use, key, *request);
+    return check_algorithm(service_, use, key, request);
   }));
-  TRY(operation.handler.check_with_keys(context, *request));
+  TRY(operation.handler.check_with_keys(context, request));
 
   // Dry run, or the work.
-  const bool is_dry_run = operation.dry_run != DryRun::kNone && request->flag("DryRun");
-  if (is_dry_run && (operation.dry_run == DryRun::kBeforeHandler || ignores_ciphertext(*request))) {
+  const bool is_dry_run = operation.dry_run != DryRun::kNone && request.flag("DryRun");
+  if (is_dry_run && (operation.dry_run == DryRun::kBeforeHandler || ignores_ciphertext(request))) {
     return dry_run_verdict();
   }
-  auto ran = operation.handler.run(context, *request);
-  record.additional_event_data = context.additional_event_data();
-  TRY_ASSIGN(Rendered rendered, std::move(ran));
+  TRY_ASSIGN(Rendered rendered, operation.handler.run(context, request));
   if (is_dry_run) return dry_run_verdict();
 
   note_usage(operation, call, context);

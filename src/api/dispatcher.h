@@ -22,6 +22,8 @@ class Dispatcher {
 
  private:
   Result<Secret> serve(const Call& call, const Operation& operation, CallRecord& record);
+  Result<Secret> decide_and_run(const Call& call, const Operation& operation,
+                                const Request& request, Context& context, CallRecord& record);
   Result<void> resolve(const Operation& operation, const Request& request, const Call& call,
                        Context& context) const;
   Result<void> authorize(const Operation& operation, const Request& request,

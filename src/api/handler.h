@@ -63,7 +63,7 @@ const Wanted* find_member(const T& from, std::string_view name) {
         };
         (look(member), ...);
       },
-      T::shape());
+      shape_detail::kShape<T>);
   return found;
 }
 

@@ -194,6 +194,10 @@ concept Structure = requires {
   T::shape();
 };
 
+/// A struct's members, made once: a Rule is large enough to be felt on each call.
+template <Structure T>
+inline constexpr auto kShape = T::shape();
+
 template <typename T>
 struct ListOf {};
 template <typename T>
@@ -273,7 +277,7 @@ template <typename T>
 void read_members(json::Value object, const Path* parent, Problems& problems, T& out) {
   std::apply(
       [&](const auto&... member) { (read_member(object, parent, member, problems, out), ...); },
-      T::shape());
+      kShape<T>);
 }
 
 template <Structure T>
@@ -344,7 +348,7 @@ template <Structure T>
 void write(json::Writer& writer, Form form, const T& value) {
   writer.begin_object();
   std::apply([&](const auto&... member) { (write_member(writer, form, member, value), ...); },
-             T::shape());
+             kShape<T>);
   writer.end_object();
 }
 
@@ -378,7 +382,7 @@ MemberDescription describe_member(const Member<Struct, T>& member) {
 template <typename T>
 Description describe() {
   return std::apply([](const auto&... member) { return Description{describe_member(member)...}; },
-                    T::shape());
+                    kShape<T>);
 }
 
 }  // namespace shape_detail
@@ -414,7 +418,7 @@ Result<void> check_refusals(const T& request) {
         };
         (look(member), ...);
       },
-      T::shape());
+      shape_detail::kShape<T>);
   if (!refusal.empty()) return Error(ErrorCode::kUnsupportedOperation, std::string(refusal));
   return {};
 }
@@ -441,7 +445,7 @@ std::string audit_form(const T& value) {
         };
         (look(member), ...);
       },
-      T::shape());
+      shape_detail::kShape<T>);
   writer.end_object();
   return any ? std::string(writer.text()) : "null";
 }
@@ -457,7 +461,7 @@ constexpr bool in_wire_order() {
         };
         return (follows(member.name) && ...);
       },
-      T::shape());
+      shape_detail::kShape<T>);
 }
 
 }  // namespace keyhold::api

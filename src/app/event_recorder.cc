@@ -67,7 +67,7 @@ Result<std::unique_ptr<EventRecorder>> EventRecorder::open(const std::filesystem
 }
 
 std::string EventRecorder::draw_event_id() {
-  SystemRandom random;
+  thread_local BufferedRandom random;
   return draw_uuid(random);
 }
 

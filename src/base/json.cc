@@ -9,6 +9,8 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace keyhold::json {
@@ -235,56 +237,103 @@ constexpr std::array<char, 256> make_escapes() {
 }
 constexpr auto kEscapes = make_escapes();
 constexpr std::string_view kHexDigits = "0123456789ABCDEF";
-constexpr std::size_t kFirstSize = 1024;  // more than most answers and records take
+constexpr std::size_t kFirstSize = 2048;  // more than most answers and records take
+
+/// Text that only grows, and is wiped.
+class Buffer {
+ public:
+  Buffer() : bytes_(kFirstSize) {}
+
+  /// Room for `count` bytes, of which keep() says how many were written.
+  char* room(std::size_t count) {
+    if (bytes_.size() - size_ < count) bytes_.resize(std::max(2 * bytes_.size(), size_ + count));
+    return bytes_.data() + size_;
+  }
+  void keep(std::size_t count) { size_ += count; }
+
+  void put(std::string_view more) {
+    std::copy(more.begin(), more.end(), room(more.size()));
+    keep(more.size());
+  }
+  void put(char c) {
+    *room(1) = c;
+    keep(1);
+  }
+
+  std::string_view text() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::vector<char, WipingAllocator<char>> bytes_;
+  std::size_t size_ = 0;
+};
+
+/// How many bytes from the front on stand for themselves inside a string.
+std::size_t plain_prefix(std::string_view text) {
+  std::size_t i = 0;
+  // Eight at once, as long as none of them is a control character, a quotation mark or a backslash
+  // (or not ASCII, which the table tells).
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighs = 0x8080808080808080;
+  for (; i + sizeof(std::uint64_t) <= text.size(); i += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, sizeof(word));
+    const auto holds = [&](std::uint64_t byte) {
+      const std::uint64_t same = word ^ (kOnes * byte);
+      return (same - kOnes) & ~same;
+    };
+    const std::uint64_t control = word - kOnes * 0x20;
+    if (((control | holds('"') | holds('\\') | word) & kHighs) != 0) break;
+  }
+  while (i < text.size() && kEscapes[static_cast<std::uint8_t>(text[i])] == 0) ++i;
+  return i;
+}
 
 }  // namespace
 
 struct Writer::Impl {
-  std::vector<char, WipingAllocator<char>> text;
+  Buffer text;
   bool needs_comma = false;
 
-  void put(std::string_view more) { text.insert(text.end(), more.begin(), more.end()); }
+  void put(std::string_view more) { text.put(more); }
 
   /// Before each value and each key: a comma, if something stands before it on its level. After an
   /// inner object or array has ended, something does.
   void separate() {
-    if (needs_comma) text.push_back(',');
+    if (needs_comma) text.put(',');
     needs_comma = true;
   }
 
   void put_string(std::string_view string) {
-    text.push_back('"');
-    std::size_t plain = 0;  // where the bytes begin that stand for themselves
-    for (std::size_t i = 0; i < string.size(); ++i) {
-      const auto byte = static_cast<std::uint8_t>(string[i]);
-      const char escape = kEscapes[byte];
-      if (escape == 0) continue;
-      put(string.substr(plain, i - plain));
-      plain = i + 1;
-      text.push_back('\\');
-      text.push_back(escape);
-      if (escape == 'u') {
-        put("00");
-        text.push_back(kHexDigits[byte >> 4]);
-        text.push_back(kHexDigits[byte & 15]);
+    text.put('"');
+    for (;;) {
+      const std::size_t plain = plain_prefix(string);
+      text.put(string.substr(0, plain));
+      if (plain == string.size()) break;
+      const auto byte = static_cast<std::uint8_t>(string[plain]);
+      string.remove_prefix(plain + 1);
+      text.put('\\');
+      text.put(kEscapes[byte]);
+      if (kEscapes[byte] == 'u') {
+        text.put("00");
+        text.put(kHexDigits[byte >> 4]);
+        text.put(kHexDigits[byte & 15]);
       }
     }
-    put(string.substr(plain));
-    text.push_back('"');
+    text.put('"');
   }
 
   void begin(char bracket) {
     separate();
-    text.push_back(bracket);
+    text.put(bracket);
     needs_comma = false;
   }
   void end(char bracket) {
-    text.push_back(bracket);
+    text.put(bracket);
     needs_comma = true;
   }
 };
 
-Writer::Writer() : impl_(std::make_unique<Impl>()) { impl_->text.reserve(kFirstSize); }
+Writer::Writer() : impl_(std::make_unique<Impl>()) {}
 Writer::~Writer() = default;
 
 Writer& Writer::begin_object() {
@@ -306,7 +355,7 @@ Writer& Writer::end_array() {
 Writer& Writer::key(std::string_view name) {
   impl_->separate();
   impl_->put_string(name);
-  impl_->text.push_back(':');
+  impl_->text.put(':');
   impl_->needs_comma = false;
   return *this;
 }
@@ -324,7 +373,7 @@ Writer& Writer::raw(std::string_view json) {
   return *this;
 }
 
-std::string_view Writer::text() const { return {impl_->text.data(), impl_->text.size()}; }
+std::string_view Writer::text() const { return impl_->text.text(); }
 
 Secret Writer::take_secret() const { return Secret(text()); }
 

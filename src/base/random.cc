@@ -18,4 +18,14 @@ void SystemRandom::fill(std::span<std::uint8_t> out) {
   }
 }
 
+void BufferedRandom::fill(std::span<std::uint8_t> out) {
+  for (std::uint8_t& byte : out) {
+    if (next_ == buffer_.size()) {
+      SystemRandom().fill(buffer_);
+      next_ = 0;
+    }
+    byte = buffer_.at(next_++);
+  }
+}
+
 }  // namespace keyhold

@@ -1,7 +1,9 @@
-// Random bytes from the kernel, per use: never from a buffer or generator in user space, because a
-// restored snapshot of a virtual machine must not repeat an IV or a salt.
+// Random bytes from the kernel. IVs, salts and secrets are drawn per use, never from a buffer or
+// generator in user space, because a restored snapshot of a virtual machine must not repeat one.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -18,6 +20,17 @@ class Random {
 class SystemRandom final : public Random {
  public:
   void fill(std::span<std::uint8_t> out) override;
+};
+
+/// The kernel's bytes, drawn a page at a time: for ids of requests and events alone, which are not
+/// secret and may repeat after a restored snapshot. One thread's.
+class BufferedRandom final : public Random {
+ public:
+  void fill(std::span<std::uint8_t> out) override;
+
+ private:
+  std::array<std::uint8_t, 4096> buffer_{};
+  std::size_t next_ = buffer_.size();
 };
 
 }  // namespace keyhold

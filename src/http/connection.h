@@ -21,6 +21,7 @@
 
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/secret.h"
 #include "base/snapshot.h"
 #include "http/message.h"
@@ -54,27 +55,6 @@ struct ServerState {
 
 class ConnectionBase;
 using ConnectionList = std::list<ConnectionBase*>;
-
-/// Random bytes for request ids alone, drawn from the kernel a page at a time. (Ids are not secret;
-/// IVs and salts must never come from a buffer.)
-class BufferedRandom final : public Random {
- public:
-  void fill(std::span<std::uint8_t> out) override {
-    for (std::uint8_t& byte : out) {
-      if (next_ == buffer_.size()) {
-        source_.fill(buffer_);
-        next_ = 0;
-      }
-      byte = buffer_.at(next_++);
-    }
-  }
-
- private:
-  static constexpr std::size_t kSize = 4096;
-  SystemRandom source_;
-  std::array<std::uint8_t, kSize> buffer_{};
-  std::size_t next_ = kSize;
-};
 
 /// What the connections of one io thread share. Used on that thread alone, so nothing is locked.
 struct ThreadState {

@@ -179,7 +179,12 @@ pkcs11::Attributes material_template(const Profile& profile, Residence residence
 }
 
 pkcs11::Attributes message_key_template(const Profile& profile) {
-  return aes_key(profile, Residence::kSession, {CKA_ENCRYPT, CKA_DECRYPT}, CKM_AES_GCM);
+  pkcs11::Attributes attributes =
+      aes_key(profile, Residence::kSession, {CKA_ENCRYPT, CKA_DECRYPT}, CKM_AES_GCM);
+  if (profile.message_key_objects == MessageKeyObjects::kPublic && attributes.has(CKA_PRIVATE)) {
+    attributes.no(CKA_PRIVATE);
+  }
+  return attributes;
 }
 
 pkcs11::Attributes mac_key_template(const Profile& profile) {

@@ -45,6 +45,10 @@ enum class DataKeyPairs : std::uint8_t {
   kMadeInService,  ///< OpenSSL, seeded from the token's generator
 };
 
+/// Whether message keys are private objects, as everything else is. A public session object is seen
+/// by the same process's sessions alone, and its value by none, since it is sensitive.
+enum class MessageKeyObjects : std::uint8_t { kPublic, kPrivate };
+
 /// A CK_RV, in a header that knows nothing of PKCS#11.
 using ReturnCode = unsigned long;
 /// A CK_ATTRIBUTE_TYPE, likewise.
@@ -87,6 +91,7 @@ struct Profile {
   milliseconds message_key_max_age = kDay;
   std::size_t message_key_cache = 4096;  ///< decryption keys held at once
   std::size_t material_cache = 1024;  ///< materials whose check, header and current keys are held
+  MessageKeyObjects message_key_objects = MessageKeyObjects::kPrivate;
   /// Session objects made in one life of the process after which a restart is asked for; 0: never.
   std::uint64_t session_object_limit = 0;
 

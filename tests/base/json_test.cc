@@ -274,6 +274,20 @@ TEST(JsonWriter, WritesWhatTheParserReadsBack) {
   EXPECT_EQ(list.element(4).number(), 1795531445.123);
 }
 
+TEST(JsonWriter, EscapesWhateverByteStandsWhereverInAString) {
+  for (int byte = 0; byte < 0x80; ++byte) {
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string text(20, 'a');
+      text[at] = static_cast<char>(byte);
+      Writer writer;
+      writer.begin_array().string(text).end_array();
+      const Parsed parsed(writer.text());
+      ASSERT_TRUE(parsed.ok()) << writer.text();
+      EXPECT_EQ(parsed.root().element(0).string(), text);
+    }
+  }
+}
+
 TEST(JsonWriter, IsCompactAndGivesTheSameTextAsASecret) {
   Writer writer;
   writer.begin_object().key("a").begin_array().integer(1).end_array().end_object();

@@ -59,6 +59,17 @@ TEST(KeyTemplateTest, OnlyMaterialsLiveInTheToken) {
   }
 }
 
+TEST(KeyTemplateTest, OnlyMessageKeysArePublicObjectsWhereTheProfileSaysSo) {
+  Profile profile;
+  profile.message_key_objects = MessageKeyObjects::kPublic;
+  for (const auto& [name, attributes] : every_template(profile)) {
+    const CK_BBOOL is_private = name == "message" ? CK_FALSE : CK_TRUE;
+    EXPECT_EQ((*attributes.value(CKA_PRIVATE))[0], is_private) << name;
+    EXPECT_EQ((*attributes.value(CKA_SENSITIVE))[0], CK_TRUE) << name;
+    EXPECT_EQ((*attributes.value(CKA_EXTRACTABLE))[0], CK_FALSE) << name;
+  }
+}
+
 TEST(KeyTemplateTest, WhatTheProfileDropsIsLeftOut) {
   Profile profile;
   profile.template_drop = {CKA_ALLOWED_MECHANISMS, CKA_COPYABLE, CKA_MODIFIABLE};
