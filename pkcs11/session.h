@@ -64,6 +64,7 @@ class Session {
 
   /// An answer seen on this session can mean that the token has lost the login.
   bool login_suspect() const { return login_suspect_; }
+  void suspect_login() { login_suspect_ = true; }
   void clear_login_suspect() { login_suspect_ = false; }
 
   const Module& module() const { return *module_; }

@@ -164,7 +164,9 @@ pkcs11::Result<Proof> TokenGuard::prove_health() {
 
 Result<void> TokenGuard::check() {
   TRY_ASSIGN(const Inside inside, enter());
-  const auto seen = link_.look();
+  auto seen = link_.look();
+  // Where nothing that was called needs a login, its loss is noticed here first.
+  if (!seen && seen.error().login_lost()) seen = link_.look();
   if (!seen) return lost(inside, "the token does not answer: " + seen.error().text());
   auto healthy = prove_health();
   if (!healthy && healthy.error().handle_stale()) {

@@ -156,6 +156,7 @@ pkcs11::Result<void> TokenLink::look() {
   return on_session([](pkcs11::Session& session) -> pkcs11::Result<void> {
     PKCS11_TRY_ASSIGN(const CK_SESSION_INFO info, session.info());
     if (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS) return {};
+    session.suspect_login();
     return pkcs11::Error(CKR_USER_NOT_LOGGED_IN, "C_GetSessionInfo");
   });
 }

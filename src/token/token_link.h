@@ -64,7 +64,8 @@ class TokenLink {
   /// Starts the module and says which tokens it has, without a login. Instead of restart().
   pkcs11::Result<std::vector<pkcs11::TokenInfo>> list_tokens();
 
-  /// Whether the token is there, and this process logged in to it: costs no login and uses no key.
+  /// Whether the token is there, and this process logged in to it: uses no key, and costs no login
+  /// but the one that follows a look which found the login lost.
   pkcs11::Result<void> look();
 
   /// Whether an object's handle belongs to this generation.

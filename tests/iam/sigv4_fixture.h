@@ -25,7 +25,8 @@ inline constexpr std::string_view kSignedAt = "20150830T123600Z";
 inline constexpr std::string_view kMismatch =
     "The request signature we calculated does not match the signature you provided. Check your "
     "AWS Secret Access Key and signing method. Consult the service documentation for details.";
-inline constexpr std::string_view kUnrecognized = "The security token included in the request is invalid.";
+inline constexpr std::string_view kUnrecognized =
+    "The security token included in the request is invalid.";
 
 inline TimePoint at(std::string_view text) { return *parse_basic_iso8601(text); }
 
@@ -89,8 +90,8 @@ struct Request {
 };
 
 inline Credential credential(std::string_view id, std::string_view secret,
-                      CredentialStatus status = CredentialStatus::kActive,
-                      std::uint64_t generation = 1) {
+                             CredentialStatus status = CredentialStatus::kActive,
+                             std::uint64_t generation = 1) {
   Credential made;
   made.access_key_id = id;
   made.secret_access_key = Secret(secret);

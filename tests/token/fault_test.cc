@@ -243,15 +243,25 @@ TEST_F(FaultTest, ADestructionThatLeavesTheObjectIsNoSuccess) {
 }
 
 TEST_F(FaultTest, ALogoutByAnotherPartOfTheProcessIsHealedWithoutInitialisingAgain) {
-  {
+  const auto log_out = [this] {
     Intruder intruder(module_path());
     ASSERT_TRUE(intruder.session().logout());
-  }
-  files_.forget_calls();
+    files_.forget_calls();
+  };
+  log_out();
+  // A public message key needs no login; what the next one is derived from does.
   const auto opened = decrypt(ciphertext_);
   ASSERT_TRUE(opened) << why(opened);
   EXPECT_EQ(opened->text(), "plaintext");
+  clock_.advance(std::chrono::hours(25));
+  EXPECT_TRUE(token_->encryption_key(material_));
   EXPECT_TRUE(encrypt());
+  EXPECT_EQ(files_.calls("C_Login"), 1);
+  EXPECT_EQ(files_.calls("C_Initialize"), 0);
+
+  log_out();
+  const auto checked = token_->check();
+  EXPECT_TRUE(checked) << why(checked);
   EXPECT_EQ(files_.calls("C_Login"), 1);
   EXPECT_EQ(files_.calls("C_Initialize"), 0);
   expect_whole();
