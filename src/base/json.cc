@@ -239,10 +239,38 @@ constexpr auto kEscapes = make_escapes();
 constexpr std::string_view kHexDigits = "0123456789ABCDEF";
 constexpr std::size_t kFirstSize = 2048;  // more than most answers and records take
 
+constexpr std::size_t kKeptSize = 8192;
+constexpr std::size_t kKept = 4;
+
+using Storage = std::vector<char, WipingAllocator<char>>;
+
+/// Wiped memory that this thread's next writers write into: a call takes several in turn.
+std::vector<Storage>& spare_storage() {
+  thread_local std::vector<Storage> spare;
+  return spare;
+}
+
 /// Text that only grows, and is wiped.
 class Buffer {
  public:
-  Buffer() : bytes_(kFirstSize) {}
+  Buffer() {
+    auto& spare = spare_storage();
+    if (spare.empty()) {
+      bytes_.resize(kFirstSize);
+    } else {
+      bytes_ = std::move(spare.back());
+      spare.pop_back();
+    }
+  }
+  ~Buffer() {
+    auto& spare = spare_storage();
+    if (spare.size() == kKept || bytes_.size() > kKeptSize) return;
+    wipe(bytes_.data(), size_);
+    if (spare.capacity() == 0) spare.reserve(kKept);
+    spare.push_back(std::move(bytes_));
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
 
   /// Room for `count` bytes, of which keep() says how many were written.
   char* room(std::size_t count) {
@@ -263,7 +291,7 @@ class Buffer {
   std::string_view text() const { return {bytes_.data(), size_}; }
 
  private:
-  std::vector<char, WipingAllocator<char>> bytes_;
+  Storage bytes_;
   std::size_t size_ = 0;
 };
 

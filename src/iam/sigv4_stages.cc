@@ -50,13 +50,26 @@ void append_canonical_value(std::string& to, std::string_view value) {
   }
 }
 
+void append_names(std::string& to, std::span<const std::string> names) {
+  const char* separator = "";
+  for (const std::string& name : names) {
+    to.append(separator).append(name);
+    separator = ";";
+  }
+}
+
+void append_scope(std::string& to, const Scope& scope) {
+  to.append(scope.date).append("/").append(scope.region).append("/").append(scope.service);
+  to.append("/").append(kTerminator);
+}
+
 }  // namespace
 
 std::string Scope::text() const {
   std::string text;
   text.reserve(date.size() + region.size() + service.size() + kTerminator.size() + 3);
-  text.append(date).append("/").append(region).append("/").append(service).append("/");
-  return text.append(kTerminator);
+  append_scope(text, *this);
+  return text;
 }
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
@@ -155,10 +168,7 @@ std::string canonical_header_value(std::string_view value) {
 
 std::string join_names(std::span<const std::string> names) {
   std::string joined;
-  for (const std::string& name : names) {
-    if (!joined.empty()) joined += ';';
-    joined += name;
-  }
+  append_names(joined, names);
   return joined;
 }
 
@@ -180,15 +190,18 @@ std::string canonical_request(std::string_view method, std::string_view target,
     }
     text += '\n';
   }
-  text.append("\n").append(join_names(signed_names)).append("\n");
-  return text.append(payload_hash);
+  text += '\n';
+  append_names(text, signed_names);
+  return text.append("\n").append(payload_hash);
 }
 
 std::string string_to_sign(std::string_view time, const Scope& scope,
                            std::string_view canonical_request) {
-  std::string text(kAlgorithm);
-  text.append("\n").append(time).append("\n").append(scope.text()).append("\n");
-  return text.append(to_hex(sha256(as_bytes(canonical_request))));
+  std::string text;
+  text.reserve(192);  // a scope of 50 characters and all the rest
+  text.append(kAlgorithm).append("\n").append(time).append("\n");
+  append_scope(text, scope);
+  return text.append("\n").append(to_hex(sha256(as_bytes(canonical_request))));
 }
 
 Secret signing_key(const Secret& secret_access_key, const Scope& scope) {
