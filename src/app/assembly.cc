@@ -1,5 +1,6 @@
 #include "app/assembly.h"
 
+#include <array>
 #include <utility>
 
 #include "app/inspection.h"
@@ -22,6 +23,11 @@ Result<void> check_serial(store::Store& store, const token::Token& token) {
                                            ", and this one's is " + serial);
 }
 
+iam::RegionPolicy regions_of(const Config& config) {
+  return config.regions.empty() ? iam::RegionPolicy::any()
+                                : iam::RegionPolicy::one_of(config.regions);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Assembly>> Assembly::make(const Config& config, const AssemblyParts& parts) {
@@ -40,13 +46,13 @@ Result<std::unique_ptr<Assembly>> Assembly::make(const Config& config, const Ass
   TRY_ASSIGN(std::unique_ptr<kms::Service> service,
              kms::Service::start(parts.store, parts.token, parts.domain_clock, parts.random,
                                  parts.recorder, std::move(options)));
-  std::unique_ptr<Assembly> assembly(
-      new Assembly(parts, std::move(service_key), std::move(principals), std::move(service)));
+  std::unique_ptr<Assembly> assembly(new Assembly(config, parts, std::move(service_key),
+                                                  std::move(principals), std::move(service)));
   TRY(assembly->load());
   return assembly;
 }
 
-Assembly::Assembly(const AssemblyParts& parts, token::Material service_key,
+Assembly::Assembly(const Config& config, const AssemblyParts& parts, token::Material service_key,
                    std::unique_ptr<PrincipalStore> principals,
                    std::unique_ptr<kms::Service> service)
     : parts_(parts),
@@ -59,15 +65,15 @@ Assembly::Assembly(const AssemblyParts& parts, token::Material service_key,
       session_credentials_(token_sealer_, principals_->directory(), principals_->revocations(),
                            parts.random, principals_->options().knows_key),
       sources_(credentials_.snapshot(), session_credentials_),
-      verifier_(sources_, iam::RegionPolicy::any()),
-      session_verifier_(sources_, iam::RegionPolicy::any(), "sts"),
+      verifier_(sources_, regions_of(config)),
+      session_verifier_(sources_, regions_of(config), "sts"),
       session_service_(principals_->directory(), session_credentials_, principals_->providers()),
       principal_commands_(*principals_, credentials_, verifier_),
       dispatcher_(*service_),
       session_gateway_(session_verifier_, principals_->directory(), session_service_,
                        parts.recorder, parts.wall_clock),
       gateway_(verifier_, principals_->directory(), dispatcher_, session_gateway_, parts.recorder,
-               parts.wall_clock) {}
+               parts.limiter, parts.metrics, parts.wall_clock) {}
 
 Assembly::~Assembly() {
   watch_.reset();
@@ -84,6 +90,20 @@ Result<void> Assembly::load() {
                if (!loaded) log::error("principals stay as they were: " + loaded.error().message());
              }));
   return {};
+}
+
+Result<void> Assembly::prove() {
+  constexpr std::string_view kPurpose = "keyhold readiness";
+  std::array<std::uint8_t, 16> drawn{};
+  parts_.random.fill(drawn);
+  TRY_ASSIGN(const Bytes sealed, sealer_.seal(drawn, as_bytes(kPurpose)));
+  TRY_ASSIGN(const Secret opened, sealer_.open(sealed, as_bytes(kPurpose)));
+  if (!equal_in_constant_time(opened.view(), drawn)) {
+    return Error(ErrorCode::kKmsInternal, {}, "the token decrypts to something else");
+  }
+  TRY_ASSIGN(const auto serial, parts_.store.setting(kSerialSetting));
+  if (serial) return {};
+  return Error(ErrorCode::kKmsInternal, {}, "the store has forgotten its token");
 }
 
 Result<std::string> Assembly::answer(std::string_view command, const json::Value& request) {

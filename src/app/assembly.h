@@ -31,6 +31,8 @@ struct AssemblyParts {
   store::SqliteStore& store;
   token::Token& token;
   EventRecorder& recorder;
+  RateLimiter& limiter;
+  CallMetrics& metrics;
   const Clock& wall_clock;    ///< of signatures and sessions
   const Clock& domain_clock;  ///< of keys
   Random& random;
@@ -55,6 +57,10 @@ class Assembly {
   /// Answers an operator's command with one JSON object (ControlHandler).
   Result<std::string> answer(std::string_view command, const json::Value& request);
 
+  /// Whether token and store are of use now: encrypts and decrypts in the token without a login,
+  /// and asks the store. kKmsInternal or kKeyUnavailable; the detail says what failed.
+  Result<void> prove();
+
   CredentialStore& credentials() { return credentials_; }
   PrincipalStore& principals() { return *principals_; }
   kms::Service& service() { return *service_; }
@@ -63,7 +69,7 @@ class Assembly {
   void stop() { service_->stop(); }
 
  private:
-  Assembly(const AssemblyParts& parts, token::Material service_key,
+  Assembly(const Config& config, const AssemblyParts& parts, token::Material service_key,
            std::unique_ptr<PrincipalStore> principals, std::unique_ptr<kms::Service> service);
   Result<void> load();
 

@@ -164,6 +164,17 @@ void ControlSocket::answer(int connection) {
   write_all(connection, reply + "\n");
 }
 
+Listening service_listens(const std::filesystem::path& socket) {
+  const auto address = address_of(socket);
+  if (!address) return Listening::kNo;
+  const int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connection < 0) return Listening::kNo;
+  const bool connected =
+      ::connect(connection, reinterpret_cast<const sockaddr*>(&*address), sizeof(sockaddr_un)) == 0;
+  ::close(connection);
+  return connected ? Listening::kYes : Listening::kNo;
+}
+
 Result<std::string> ask_service(const std::filesystem::path& socket, std::string_view request) {
   TRY_ASSIGN(const sockaddr_un address, address_of(socket));
   const int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

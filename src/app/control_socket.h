@@ -5,6 +5,7 @@
 // of one line of JSON, one answer of one line, then the connection closes.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -44,6 +45,10 @@ class ControlSocket {
   const ControlHandler handler_;
   std::thread thread_;
 };
+
+/// Whether a service listens at the socket now.
+enum class Listening : std::uint8_t { kNo, kYes };
+Listening service_listens(const std::filesystem::path& socket);
 
 /// Asks the service behind the socket; its answer as JSON text. kValidation with a sentence if no
 /// service answers there, or with the service's own message.

@@ -3,6 +3,7 @@
 #include "audit/event.h"
 #include "audit/event_bridge.h"
 #include "base/ids.h"
+#include "base/log.h"
 #include "iam/arn_parts.h"
 
 namespace keyhold::app {
@@ -56,14 +57,16 @@ audit::Rotation rotation_of(const kms::RotationEvent& event) {
 }  // namespace
 
 Result<std::unique_ptr<EventRecorder>> EventRecorder::open(const std::filesystem::path& folder,
-                                                           const Clock& clock) {
+                                                           const Clock& clock,
+                                                           audit::Durability usages) {
   audit::Writer::Options options;
   options.directory = folder;
   options.file_name = "events.jsonl";
   TRY_ASSIGN(auto trail, audit::Writer::open(options));
   options.file_name = "eventbridge.jsonl";
   TRY_ASSIGN(auto bus, audit::Writer::open(options));
-  return std::unique_ptr<EventRecorder>(new EventRecorder(clock, std::move(trail), std::move(bus)));
+  return std::unique_ptr<EventRecorder>(
+      new EventRecorder(clock, usages, std::move(trail), std::move(bus)));
 }
 
 std::string EventRecorder::draw_event_id() {
@@ -106,7 +109,14 @@ Result<void> EventRecorder::record_call(const RecordedCall& call) {
   event.recipient_account_id = call.requester.account;
   return trail_->append(audit::render(event), record.effect == api::Effect::kWrite
                                                   ? audit::Durability::kBeforeReturn
-                                                  : audit::Durability::kLater);
+                                                  : usages_);
+}
+
+void EventRecorder::close() {
+  for (const auto& writer : {trail_.get(), bus_.get()}) {
+    const auto closed = writer->close();
+    if (!closed) log::error(closed.error().message() + " " + closed.error().detail());
+  }
 }
 
 Result<void> EventRecorder::record_session_call(const RecordedSessionCall& call) {

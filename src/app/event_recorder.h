@@ -47,26 +47,33 @@ class EventRecorder final : public kms::EventSink {
  public:
   /// Opens `events.jsonl` (CloudTrail) and `eventbridge.jsonl` in the folder, making it if absent.
   /// `clock` gives the events their time.
-  static Result<std::unique_ptr<EventRecorder>> open(const std::filesystem::path& folder,
-                                                     const Clock& clock);
+  /// `usages`: when events of uses of keys are on the disk.
+  static Result<std::unique_ptr<EventRecorder>> open(
+      const std::filesystem::path& folder, const Clock& clock,
+      audit::Durability usages = audit::Durability::kLater);
 
   /// The id that a call's event will have.
   static std::string draw_event_id();
 
-  /// Changes are on disk when this returns; uses of keys follow within the writer's bound.
+  /// Changes are on disk when this returns; uses of keys follow within the writer's bound, unless
+  /// they are to be there before.
   Result<void> record_call(const RecordedCall& call);
   /// On disk when this returns.
   Result<void> record_session_call(const RecordedSessionCall& call);
+
+  /// Everything handed in is on disk when this returns; nothing is taken after it.
+  void close();
 
   Result<void> key_rotated(const kms::RotationEvent& event) override;
   Result<void> key_deleted(const kms::DeletionEvent& event) override;
 
  private:
-  EventRecorder(const Clock& clock, std::unique_ptr<audit::Writer> trail,
+  EventRecorder(const Clock& clock, audit::Durability usages, std::unique_ptr<audit::Writer> trail,
                 std::unique_ptr<audit::Writer> bus)
-      : clock_(clock), trail_(std::move(trail)), bus_(std::move(bus)) {}
+      : clock_(clock), usages_(usages), trail_(std::move(trail)), bus_(std::move(bus)) {}
 
   const Clock& clock_;
+  const audit::Durability usages_;
   SystemRandom random_;
   std::unique_ptr<audit::Writer> trail_;
   std::unique_ptr<audit::Writer> bus_;

@@ -1,5 +1,7 @@
 #include "app/gateway.h"
 
+#include <chrono>
+
 #include "api/error_body.h"
 #include "app/request_facts.h"
 #include "base/log.h"
@@ -28,22 +30,56 @@ http::Response not_a_call() {
   return response;
 }
 
+/// STS words its errors by itself; the metrics tell their kinds apart.
+std::optional<ErrorCode> kind_of_status(int status) {
+  if (status < 400) return std::nullopt;
+  if (status == 403) return ErrorCode::kAccessDenied;
+  return status < 500 ? ErrorCode::kValidation : ErrorCode::kKmsInternal;
+}
+
+Error throttled() {
+  return Error(ErrorCode::kThrottling,
+               "You have exceeded the rate at which you may call KMS. Reduce the frequency of your "
+               "calls.");
+}
+
 }  // namespace
 
 http::Response Gateway::handle(http::Request& request) {
-  if (SessionGateway::takes(request)) return sessions_.handle(request);
+  const auto start = std::chrono::steady_clock::now();
+  Outcome outcome;
+  http::Response response;
+  if (SessionGateway::takes(request)) {
+    response = sessions_.handle(request);
+    outcome = {CallMetrics::kSts, kind_of_status(response.status)};
+  } else {
+    response = handle_call(request, outcome);
+  }
+  metrics_.note(outcome.operation, outcome.error, std::chrono::steady_clock::now() - start);
+  return response;
+}
+
+http::Response Gateway::refuse(const Error& error, Outcome& outcome) const {
+  outcome.error = error.code();
+  return error_response(error);
+}
+
+http::Response Gateway::handle_call(http::Request& request, Outcome& outcome) {
   const auto query = request.target.find('?');
   const auto target = header(request, "x-amz-target");
   if (request.method != "POST" || request.target.substr(0, query) != "/" || target.empty()) {
+    outcome.error = ErrorCode::kUnknownOperation;
     return not_a_call();
   }
   const iam::SignedRequest as_signed{request.method, request.target, request.headers, request.body};
   const TimePoint now = clock_.now();
   const auto caller = verifier_.verify(as_signed, now);
   if (!caller) {
-    log::debug(request.request_id +
-               " refused: " + std::string(error_row(caller.error().code()).wire_name));
-    return error_response(caller.error());
+    log::debug("refused: " + std::string(error_row(caller.error().code()).wire_name));
+    return refuse(caller.error(), outcome);
+  }
+  if (limiter_.take(caller->credential->principal.arn) == RateLimiter::Verdict::kThrottled) {
+    return refuse(throttled(), outcome);
   }
   const iam::Actor actor = identities_.actor(*caller->credential);
   const api::Requester requester{actor.principal.account,
@@ -56,12 +92,24 @@ http::Response Gateway::handle(http::Request& request) {
   api::Answer answer =
       dispatcher_.handle(api::Call{target, request.body, requester, request.request_id, event_id});
 
+  const api::Operation* operation = api::find_operation(answer.record.operation);
+  if (operation != nullptr) outcome.operation = operation->name;
+  if (!answer.record.error_code.empty()) {
+    // The record carries CloudTrail's spelling.
+    outcome.error = error_code(answer.record.error_code == "AccessDenied"
+                                   ? "AccessDeniedException"
+                                   : std::string_view(answer.record.error_code))
+                        .value_or(ErrorCode::kKmsInternal);
+  } else if (answer.status >= 400) {
+    outcome.error = ErrorCode::kUnknownOperation;
+  }
+
   const auto recorded = recorder_.record_call(
       {*caller, requester, answer.record, header(request, "user-agent"), request.peer_address,
        request.request_id, event_id, header(request, "host"), request.tls});
   if (!recorded) {
     // What cannot be put on record does not leave the service as if it were.
-    return error_response(recorded.error());
+    return refuse(recorded.error(), outcome);
   }
   http::Response response;
   response.status = answer.status;
@@ -77,11 +125,13 @@ http::Weight Gateway::weigh(const http::Request& request) {
              : http::Weight::kLight;
 }
 
-http::Response Gateway::overload(http::Request&) {
+http::Response Gateway::overload(http::Request&) { return error_response(throttled()); }
+
+http::Response Gateway::unavailable() {
   return error_response(
-      Error(ErrorCode::kThrottling,
-            "You have exceeded the rate at which you may call KMS. Reduce the frequency of your "
-            "calls."));
+      Error(ErrorCode::kKeyUnavailable,
+            "The request was rejected because the specified KMS key was not available. You can "
+            "retry the request."));
 }
 
 http::Response Gateway::protocol_error(http::ProtocolError error) {

@@ -1,8 +1,13 @@
 // The one function http holds: authenticate → dispatch → audit.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 #include "api/dispatcher.h"
+#include "app/call_metrics.h"
 #include "app/event_recorder.h"
+#include "app/rate_limiter.h"
 #include "app/session_gateway.h"
 #include "base/clock.h"
 #include "http/server.h"
@@ -16,12 +21,14 @@ class Gateway {
   /// Everything outlives the gateway. `wall_clock` is the machine's, for signatures.
   Gateway(const iam::SigV4Verifier& verifier, const iam::IdentityDirectory& identities,
           api::Dispatcher& dispatcher, SessionGateway& sessions, EventRecorder& recorder,
-          const Clock& wall_clock)
+          RateLimiter& limiter, CallMetrics& metrics, const Clock& wall_clock)
       : verifier_(verifier),
         identities_(identities),
         dispatcher_(dispatcher),
         sessions_(sessions),
         recorder_(recorder),
+        limiter_(limiter),
+        metrics_(metrics),
         clock_(wall_clock) {}
 
   http::Response handle(http::Request& request);
@@ -30,15 +37,27 @@ class Gateway {
   static http::Weight weigh(const http::Request& request);
   /// For a request that finds no room.
   static http::Response overload(http::Request& request);
+  /// For a request that comes before the token does.
+  static http::Response unavailable();
   /// For what is not a request.
   static http::Response protocol_error(http::ProtocolError error);
 
  private:
+  /// What the metrics are told of a call.
+  struct Outcome {
+    std::string_view operation = CallMetrics::kUnknown;
+    std::optional<ErrorCode> error;
+  };
+  http::Response handle_call(http::Request& request, Outcome& outcome);
+  http::Response refuse(const Error& error, Outcome& outcome) const;
+
   const iam::SigV4Verifier& verifier_;
   const iam::IdentityDirectory& identities_;
   api::Dispatcher& dispatcher_;
   SessionGateway& sessions_;
   EventRecorder& recorder_;
+  RateLimiter& limiter_;
+  CallMetrics& metrics_;
   const Clock& clock_;
 };
 

@@ -5,7 +5,9 @@
 
 #include "app/commands/dev.h"
 #include "app/commands/identity_commands.h"
+#include "app/commands/init.h"
 #include "app/commands/operator_commands.h"
+#include "app/commands/serve.h"
 #include "app/commands/token_check.h"
 #include "app/config.h"
 #include "app/hardening.h"
@@ -17,6 +19,7 @@ constexpr int kUsersFault = 2;
 std::string settings_help() {
   std::string text = "Configuration keys for --set key=value:\n";
   for (const auto& key : keyhold::app::config_keys()) {
+    if (key.used_by == keyhold::app::UsedBy::kServe) continue;
     text += "  " + std::string(key.name) + "  (default " + std::string(key.default_value) +
             ")\n      " + std::string(key.meaning) + "\n";
   }
@@ -48,13 +51,29 @@ int run(int argc, char** argv) {
               "\nThe access key is taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY if they "
               "are set, else one is made.\nThe service ends at SIGTERM or SIGINT.");
 
+  std::string config_path;
+  const auto add_config = [&config_path](CLI::App* command) {
+    command->add_option("--config", config_path, "The configuration file")->required();
+    return command;
+  };
+  CLI::App* serve = add_config(cli.add_subcommand("serve", "Run a service"));
+  serve->footer(
+      "The service ends at SIGTERM or SIGINT; at SIGHUP it reads the file again and says what a "
+      "restart is needed for.");
+  CLI::App* init = add_config(cli.add_subcommand(
+      "init", "Prepare token and store, and make the administrator; prints its access key once"));
+  CLI::App* config = cli.add_subcommand("config", "Look at a configuration file");
+  config->require_subcommand(1);
+  CLI::App* config_check =
+      add_config(config->add_subcommand("check", "Print every problem with its line"));
+
   OperatorOptions operator_options;
   bool as_json = false;
   CLI::App* key = cli.add_subcommand("key", "Look at keys of a running service");
   key->require_subcommand(1);
   CLI::App* inspect = key->add_subcommand(
       "inspect", "Show a key's materials and what the token itself says of each");
-  inspect->add_option("--data", operator_options.data, "The service's data folder")->required();
+  add_place(*inspect, operator_options.place);
   inspect->add_option("key_id", operator_options.key_id, "The key's id")->required();
   inspect->add_flag("--json", as_json, "Print JSON");
   IdentityCommands identity_commands;
@@ -63,7 +82,7 @@ int run(int argc, char** argv) {
   token_commands.add_to(cli);
   CLI::App* reconcile = cli.add_subcommand(
       "reconcile", "Compare store and token of a running service; exit code 1 if a key is missing");
-  reconcile->add_option("--data", operator_options.data, "The service's data folder")->required();
+  add_place(*reconcile, operator_options.place);
   reconcile->add_flag("--json", as_json, "Print JSON");
 
   try {
@@ -75,6 +94,9 @@ int run(int argc, char** argv) {
   }
   operator_options.form = as_json ? OutputForm::kJson : OutputForm::kText;
   if (dev->parsed()) return run_dev(dev_options);
+  if (serve->parsed()) return run_serve(config_path);
+  if (init->parsed()) return run_init(config_path);
+  if (config_check->parsed()) return run_config_check(config_path);
   if (const auto status = identity_commands.run()) return *status;
   if (const auto status = token_commands.run()) return *status;
   if (inspect->parsed()) return run_key_inspect(operator_options);

@@ -15,6 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kTokens = "tokens";
+constexpr std::string_view kConfiguration = "softhsm2.conf";
+constexpr std::string_view kMade = "token-made";
+
 Error failed(const fs::path& path, const std::error_code& error) {
   return internal("preparing SoftHSM: " + path.string() + ": " + error.message());
 }
@@ -48,9 +52,9 @@ pkcs11::Result<void> make_token(const SoftHsmRequest& request) {
 
 Result<std::vector<std::string>> prepare_softhsm(const SoftHsmRequest& request) {
   const fs::path folder = request.folder;
-  const fs::path tokens = folder / "tokens";
-  const fs::path configuration = folder / "softhsm2.conf";
-  const fs::path made = folder / "token-made";
+  const fs::path tokens = folder / kTokens;
+  const fs::path configuration = folder / kConfiguration;
+  const fs::path made = folder / kMade;
   if (!folder.is_absolute()) return internal("preparing SoftHSM: the folder's path is relative");
   TRY(make_folder(folder));
 
@@ -72,9 +76,21 @@ Result<std::vector<std::string>> prepare_softhsm(const SoftHsmRequest& request) 
     TRY(StorageFolders({tokens.string()}, TokenObjectCopy::kNone).sync_changes_since({}));
     TRY(write_durably(made, "This folder's token is in use. Without this file it is made anew.\n"));
   }
-  return std::vector<std::string>{
-      "module.path=" + request.module, "module.env.SOFTHSM2_CONF=" + configuration.string(),
-      "token.label=" + request.label, "storage.sync_folders=[\"" + tokens.string() + "\"]"};
+  auto overrides = softhsm_overrides(request.folder, request.label);
+  overrides.push_back("module.path=" + request.module);
+  return overrides;
+}
+
+std::vector<std::string> softhsm_overrides(const std::string& folder, std::string_view label) {
+  const fs::path path = folder;
+  return {"module.env.SOFTHSM2_CONF=" + (path / kConfiguration).string(),
+          "token.label=" + std::string(label),
+          "storage.sync_folders=[\"" + (path / kTokens).string() + "\"]"};
+}
+
+SoftHsmToken softhsm_token(const std::string& folder) {
+  std::error_code error;
+  return fs::exists(fs::path(folder) / kMade, error) ? SoftHsmToken::kMade : SoftHsmToken::kNone;
 }
 
 }  // namespace keyhold::token

@@ -1,7 +1,9 @@
 // Making a SoftHSM token where there is none: for development and first tries.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -24,5 +26,13 @@ struct SoftHsmRequest {
 ///
 /// Answers the overrides that lead a SoftHSM profile to this token.
 Result<std::vector<std::string>> prepare_softhsm(const SoftHsmRequest& request);
+
+/// The same overrides for a folder that was prepared before, but for the module's path; nothing is
+/// looked at or made, so that a folder that is away is not taken for one that never was.
+std::vector<std::string> softhsm_overrides(const std::string& folder, std::string_view label);
+
+/// Whether prepare_softhsm() has made a token in the folder.
+enum class SoftHsmToken : std::uint8_t { kNone, kMade };
+SoftHsmToken softhsm_token(const std::string& folder);
 
 }  // namespace keyhold::token

@@ -1,62 +1,42 @@
 #include "app/commands/dev.h"
 
-#include <signal.h>
-
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <optional>
 
-#include "app/assembly.h"
+#include "app/commands/command_error.h"
 #include "app/config.h"
-#include "app/control_socket.h"
 #include "app/credential_store.h"
 #include "app/data_folder.h"
 #include "app/dev_profile.h"
-#include "app/event_recorder.h"
-#include "app/gateway.h"
-#include "http/server.h"
-#include "store/sqlite_store.h"
-#include "token/pkcs11_token.h"
+#include "app/running_service.h"
+#include "app/service_loop.h"
+#include "app/supervisor.h"
+#include "app/tls_files.h"
+#include "app/token_source.h"
 #include "token/profile.h"
 #include "token/softhsm.h"
 
 namespace keyhold::app {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsersFault = 2;
-
 constexpr std::string_view kTokenFolder = "token";
-constexpr std::string_view kTokenLabel = "keyhold";
 constexpr std::string_view kRegion = "us-east-1";
-constexpr auto kDrainGrace = std::chrono::seconds(5);
 
-struct ListenAddress {
-  std::string host;
-  std::uint16_t port = 0;
-};
-
-Result<ListenAddress> parse_listen(std::string_view text) {
-  Error bad(ErrorCode::kValidation, "--listen takes HOST:PORT, not '" + std::string(text) + "'");
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return bad;
-  std::string_view host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  ListenAddress address;
-  const auto digits = text.substr(colon + 1);
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-  if (error != std::errc{} || end != digits.data() + digits.size()) return bad;
-  // There is no TLS here, and the administrator's key lies in a file beside it.
-  if (host != "localhost" && host != "::1" && !host.starts_with("127.")) {
-    return Error(ErrorCode::kValidation,
-                 "dev mode listens on loopback only, not on '" + std::string(host) + "'");
+/// Keys lie in a file beside the service, so nobody else may reach it.
+Result<void> set_listen_address(Config& config, const std::string& text) {
+  const auto address = parse_listen_address(text);
+  if (!address) {
+    return Error(ErrorCode::kValidation, "--listen takes HOST:PORT, not '" + text + "'");
   }
-  address.host = host == "localhost" ? "127.0.0.1" : host;
-  return address;
+  if (!is_loopback(*address)) {
+    return Error(ErrorCode::kValidation,
+                 "dev mode listens on loopback only, not on '" + address->host + "'");
+  }
+  config.listen = *address;
+  return {};
 }
 
 /// The token's PIN, drawn at the first start.
@@ -79,12 +59,10 @@ Result<Secret> open_pin(const DataFolder& folder, Random& random) {
   return pin;
 }
 
-Result<std::unique_ptr<token::Pkcs11Token>> open_token(const DataFolder& folder,
-                                                       const Config& config, const Clock& clock,
-                                                       Random& random) {
-  TRY_ASSIGN(Secret pin, open_pin(folder, random));
-  // The module that makes the token is the one that will be used, a fault module before SoftHSM
-  // included.
+/// The token in the data folder, made at the first start. The module that makes it is the one that
+/// will be used, a fault module before SoftHSM included.
+Result<token::Profile> prepare_token(const DataFolder& folder, const Config& config,
+                                     const Secret& pin) {
   TRY_ASSIGN(const auto plain, token::parse_profile(kDevProfile, config.profile_overrides));
   token::SoftHsmRequest request;
   request.folder = folder.file(kTokenFolder).string();
@@ -95,8 +73,7 @@ Result<std::unique_ptr<token::Pkcs11Token>> open_token(const DataFolder& folder,
   TRY_ASSIGN(auto overrides, token::prepare_softhsm(request));
   overrides.insert(overrides.end(), config.profile_overrides.begin(),
                    config.profile_overrides.end());
-  TRY_ASSIGN(const auto profile, token::parse_profile(kDevProfile, overrides));
-  return token::Pkcs11Token::open(profile, std::move(pin), clock, random);
+  return token::parse_profile(kDevProfile, overrides);
 }
 
 std::string credentials_file(const AccessKey& key) {
@@ -158,76 +135,71 @@ void print_exports(const Access& access, const std::string& url, const DataFolde
   }
 }
 
-sigset_t ending_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
+Result<Config> read_settings(const DevOptions& options) {
+  Config config;
+  config.log_form = log::Form::kText;
+  config.admin_listen.reset();
+  for (const auto& setting : options.settings) {
+    TRY(apply_setting(config, setting));
+    const ConfigKey* key = find_config_key(setting.substr(0, setting.find('=')));
+    if (key != nullptr && key->used_by == UsedBy::kServe) {
+      return Error(ErrorCode::kValidation, "configuration key " + std::string(key->name) +
+                                               ": is for `keyhold serve` alone");
+    }
+  }
+  TRY(set_listen_address(config, options.listen));
+  return config;
 }
 
-/// Whether the address can be listened on, asked before anything is made or logged. The server
-/// that serves comes last, when there is something to serve.
-Result<void> check_address(const http::ServerOptions& options) {
-  TRY(http::Server::start(options, Gateway::overload, Gateway::overload, Gateway::protocol_error));
+/// Whether the address can be listened on, asked before a token is made.
+Result<void> check_address(const Config& config) {
+  http::ServerOptions options = config.http;
+  options.host = config.listen.host;
+  options.port = config.listen.port;
+  TRY(http::Server::start(
+      options, [](http::Request&) { return Gateway::unavailable(); }, Gateway::overload,
+      Gateway::protocol_error));
   return {};
 }
 
 Result<void> serve(const DevOptions& options) {
-  Config config;
-  for (const auto& setting : options.settings) TRY(apply_setting(config, setting));
-  TRY_ASSIGN(const auto address, parse_listen(options.listen));
-  log::set_level(config.log_level);
+  ServiceStart start;
+  TRY_ASSIGN(start.config, read_settings(options));
+  log::set_form(start.config.log_form);
+  log::set_level(start.config.log_level);
+  const Supervisor supervisor;
+  hold_signals();
 
-  http::ServerOptions server_options;
-  server_options.host = address.host;
-  server_options.port = address.port;
-  server_options.io_threads = config.io_threads;
-  server_options.worker_threads = config.worker_threads;
-  server_options.queue_limit = config.queue_limit;
-  server_options.heavy_worker_threads = config.heavy_worker_threads;
-  server_options.light_work = config.light_work;
-  server_options.weigh = Gateway::weigh;
-
-  // Before any thread: all of them inherit the mask, and the signals wait for sigwait below.
-  const sigset_t signals = ending_signals();
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-
-  TRY_ASSIGN(const auto folder,
+  TRY_ASSIGN(start.folder,
              options.data.empty() ? DataFolder::open_temporary() : DataFolder::open(options.data));
-  TRY(check_address(server_options));
-  const SystemClock wall_clock;
-  const OffsetClock domain_clock(wall_clock, config.clock_offset);
+  const DataFolder& folder = *start.folder;
+  start.config.data_folder = folder.path().string();
+  TRY(check_address(start.config));
   SystemRandom random;
+  TRY_ASSIGN(start.pin, open_pin(folder, random));
+  TRY_ASSIGN(start.profile, prepare_token(folder, start.config, start.pin));
+  start.when_absent = token::WhenAbsent::kRefuse;
+  if (start.config.dev_tls == DevTls::kMadeCertificate) {
+    TRY_ASSIGN(start.tls, made_tls_files(folder));
+  }
+  const std::string scheme = start.tls ? "https://" : "http://";
+  TRY_ASSIGN(const auto service, RunningService::start(std::move(start)));
+  TRY_ASSIGN(Assembly * assembly, service->wait_until_assembled());
+  const Config& config = service->config();
+  TRY_ASSIGN(const auto access, open_access(folder, config, assembly->credentials()));
 
-  TRY_ASSIGN(const auto store, store::SqliteStore::open(folder->file(kStoreFile).string()));
-  TRY_ASSIGN(const auto token, open_token(*folder, config, wall_clock, random));
-  TRY_ASSIGN(const auto recorder, EventRecorder::open(folder->file(kAuditFolder), domain_clock));
-  TRY_ASSIGN(const auto assembly,
-             Assembly::make(config, {*store, *token, *recorder, wall_clock, domain_clock, random}));
-  TRY_ASSIGN(const auto access, open_access(*folder, config, assembly->credentials()));
-
-  TRY_ASSIGN(const auto server,
-             http::Server::start(
-                 server_options, [&](http::Request& request) { return assembly->handle(request); },
-                 Gateway::overload, Gateway::protocol_error));
-
-  TRY_ASSIGN(const auto control,
-             ControlSocket::open(folder->file(kSocketFile),
-                                 [&](std::string_view command, const json::Value& request) {
-                                   return assembly->answer(command, request);
-                                 }));
-
-  const std::string host =
-      address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]";
-  const std::string url = "http://" + host + ":" + std::to_string(server->port());
-  print_exports(access, url, *folder);
-  std::cout << "keyhold: ready at " << url << ", data in " << folder->path().string() << std::endl;
-
-  int signal = 0;
-  ::sigwait(&signals, &signal);
-  server->drain(kDrainGrace);
-  assembly->stop();
+  const std::string& host = config.listen.host;
+  const std::string url = scheme + (host.find(':') == std::string::npos ? host : "[" + host + "]") +
+                          ":" + std::to_string(service->port());
+  print_exports(access, url, folder);
+  if (config.dev_tls == DevTls::kMadeCertificate) {
+    std::cout << "export AWS_CA_BUNDLE=" << folder.file(kMadeCertificateFile).string() << "\n";
+  }
+  std::cout << "keyhold: ready at " << url << ", data in " << folder.path().string() << std::endl;
+  TRY(run_service(*service, supervisor, [&] {
+    const auto reloaded = assembly->principals().load();
+    if (!reloaded) log::error("principals stay as they were: " + reloaded.error().message());
+  }));
   return {};
 }
 
@@ -235,14 +207,7 @@ Result<void> serve(const DevOptions& options) {
 
 int run_dev(const DevOptions& options) {
   const auto served = serve(options);
-  if (served) return 0;
-  const Error& error = served.error();
-  std::cerr << "keyhold: "
-            << (error.message().empty() ? std::string(error_row(error.code()).wire_name)
-                                        : error.message());
-  if (!error.detail().empty()) std::cerr << " (" << error.detail() << ")";
-  std::cerr << "\n";
-  return error.code() == ErrorCode::kValidation ? kUsersFault : kFailed;
+  return served ? 0 : report_error(served.error());
 }
 
 }  // namespace keyhold::app

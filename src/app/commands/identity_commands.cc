@@ -1,14 +1,11 @@
 #include "app/commands/identity_commands.h"
 
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <span>
 #include <sstream>
 
-#include "app/control_socket.h"
-#include "app/data_folder.h"
 #include "base/json.h"
 
 namespace keyhold::app {
@@ -36,7 +33,7 @@ std::string on_one_line(std::string text) {
 CLI::App* IdentityCommands::add_command(CLI::App& group, const std::string& name,
                                         const std::string& help) {
   CLI::App* command = group.add_subcommand(name, help);
-  command->add_option("--data", options_.data, "The service's data folder")->required();
+  add_place(*command, options_.place);
   return command;
 }
 
@@ -139,7 +136,7 @@ std::optional<int> IdentityCommands::run() {
               << "\n";
     return kUsersFault;
   }
-  const auto answer = ask_service(std::filesystem::path(options_.data) / kSocketFile, *asked);
+  const auto answer = ask(options_.place, *asked);
   if (!answer) {
     std::cerr << "keyhold: " << answer.error().message() << "\n";
     return kUsersFault;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "app/commands/service_place.h"
+
 namespace keyhold::app {
 
 /// Takes part in the command line; must live until run() has been called.
@@ -19,7 +21,7 @@ class IdentityCommands {
 
  private:
   struct Options {
-    std::string data;
+    ServicePlace place;
     std::string account;
     std::string name;  ///< `role/app`
     std::string file;

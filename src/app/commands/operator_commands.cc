@@ -1,12 +1,9 @@
 #include "app/commands/operator_commands.h"
 
-#include <filesystem>
 #include <iostream>
 #include <span>
 #include <string_view>
 
-#include "app/control_socket.h"
-#include "app/data_folder.h"
 #include "base/json.h"
 
 namespace keyhold::app {
@@ -63,7 +60,7 @@ void print_lines(const json::Value& report, std::string_view name, std::string_v
 /// Asks, and prints the answer as it is or through `print`.
 template <typename Print>
 int ask_and_print(const OperatorOptions& options, std::string_view request, const Print& print) {
-  const auto answer = ask_service(std::filesystem::path(options.data) / kSocketFile, request);
+  const auto answer = ask(options.place, request);
   if (!answer) {
     std::cerr << "keyhold: " << answer.error().message() << "\n";
     return kUsersFault;

@@ -3,12 +3,14 @@
 
 #include <string>
 
+#include "app/commands/service_place.h"
+
 namespace keyhold::app {
 
 enum class OutputForm { kText, kJson };
 
 struct OperatorOptions {
-  std::string data;    ///< the service's data folder
+  ServicePlace place;
   std::string key_id;  ///< for inspect
   OutputForm form = OutputForm::kText;
 };

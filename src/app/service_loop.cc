@@ -1,0 +1,101 @@
+#include "app/service_loop.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <string>
+
+#include "base/log.h"
+
+namespace keyhold::app {
+namespace {
+
+constexpr std::chrono::milliseconds kTurn{500};
+
+sigset_t held_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  return signals;
+}
+
+/// The signal that came; 0 if none did.
+int wait_for_signal(std::chrono::milliseconds patience) {
+  const sigset_t signals = held_signals();
+  timespec time{};
+  time.tv_sec = patience.count() / 1000;
+  time.tv_nsec = patience.count() % 1000 * 1'000'000;
+  return std::max(::sigtimedwait(&signals, nullptr, &time), 0);
+}
+
+/// Tells the supervisor, and nothing twice.
+class Status {
+ public:
+  explicit Status(const Supervisor& supervisor) : supervisor_(supervisor) {}
+  void tell(std::string status) {
+    if (status == told_) return;
+    told_ = std::move(status);
+    // One line is one state.
+    std::string line = told_;
+    std::ranges::replace(line, '\n', ' ');
+    supervisor_.notify("STATUS=" + line);
+  }
+
+ private:
+  const Supervisor& supervisor_;
+  std::string told_;
+};
+
+bool wants_restart(const RunningService& service) {
+  const token::Pkcs11Token* token = service.token();
+  return token != nullptr && token->restart() == token::Pkcs11Token::Restart::kDue;
+}
+
+}  // namespace
+
+void hold_signals() {
+  const sigset_t signals = held_signals();
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+Result<ServiceEnd> run_service(RunningService& service, const Supervisor& supervisor,
+                               const std::function<void()>& reload) {
+  using Moment = std::chrono::steady_clock::time_point;
+  const auto interval = supervisor.watchdog_interval();
+  const auto turn = interval ? std::min(kTurn, *interval) : kTurn;
+  Moment answered{};
+  Status status(supervisor);
+  supervisor.notify("READY=1");
+  ServiceEnd end = ServiceEnd::kAsked;
+  while (true) {
+    const int signal = wait_for_signal(turn);
+    if (signal == SIGTERM || signal == SIGINT) break;
+    if (signal == SIGHUP) {
+      supervisor.notify("RELOADING=1");
+      reload();
+      supervisor.notify("READY=1");
+    }
+    if (const auto failure = service.failure()) {
+      service.drain();
+      return *failure;
+    }
+    status.tell(service.status());
+    const auto now = std::chrono::steady_clock::now();
+    if (interval && now - answered >= *interval && service.stuck() == RunningService::Stuck::kNo) {
+      supervisor.notify("WATCHDOG=1");
+      answered = now;
+    }
+    if (supervisor.supervised() == Supervised::kYes && wants_restart(service)) {
+      log::warning("the token's module keeps too much memory: the process ends, to be restarted");
+      end = ServiceEnd::kWantsRestart;
+      break;
+    }
+  }
+  supervisor.notify("STOPPING=1");
+  service.drain();
+  return end;
+}
+
+}  // namespace keyhold::app

@@ -1,0 +1,22 @@
+// Which token a configuration means, and how it is reached.
+#pragma once
+
+#include <string>
+
+#include "app/config.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "token/profile.h"
+
+namespace keyhold::app {
+
+/// The profile with everything that the configuration says over it. kValidation with a sentence.
+Result<token::Profile> read_token_profile(const Config& config);
+
+/// The PIN, from where the configuration or its `pkcs11:` URI says.
+Result<Secret> read_token_pin(const Config& config);
+
+/// The label of a token that the service makes for itself.
+inline constexpr std::string_view kTokenLabel = "keyhold";
+
+}  // namespace keyhold::app

@@ -1,0 +1,131 @@
+// The configuration file: what it is read as, and the line of every problem.
+#include "app/config_file.h"
+
+#include <gtest/gtest.h>
+
+#include "app/token_source.h"
+
+namespace keyhold::app {
+namespace {
+
+std::string problems_of(const std::string& text) {
+  return print_problems("f", read_config(text).problems);
+}
+
+const std::string kPin = "[token]\npin_source = \"environment:PIN\"\n";
+
+TEST(ConfigFile, IsReadWithItsSections) {
+  const auto reading = read_config(
+      "account = \"123456789012\"\n"
+      "regions = [\"eu-central-1\", \"us-east-1\"]\n"
+      "[http]\nio_threads = 5\nidle_timeout = \"2m\"\n"
+      "[listen]\naddress = \"10.0.0.1:443\"\ninsecure = true\n"
+      "[admin]\nlisten = \"none\"\n"
+      "[audit]\ndurability = \"before-reply\"\n"
+      "[limits]\nrequests_per_second = 7\n" +
+      kPin + "uri = \"pkcs11:token=mine;serial=17\"\n" +
+      "[profile.sessions]\nmax_sessions = 12\ncalls_at_once = 10\n"
+      "[profile.module.env]\nSOFTHSM2_CONF = \"/x y\"\n");
+  EXPECT_EQ(print_problems("f", reading.problems), "");
+  const Config& config = reading.config;
+  EXPECT_EQ(config.account, "123456789012");
+  EXPECT_EQ(config.regions, (std::set<std::string, std::less<>>{"eu-central-1", "us-east-1"}));
+  EXPECT_EQ(config.http.io_threads, 5U);
+  EXPECT_EQ(config.http.idle_timeout, std::chrono::minutes(2));
+  EXPECT_EQ(config.listen, (ListenAddress{"10.0.0.1", 443}));
+  EXPECT_FALSE(config.admin_listen);
+  EXPECT_EQ(config.usage_durability, audit::Durability::kBeforeReturn);
+  EXPECT_EQ(config.rate_limit.requests_per_second, 7U);
+  const auto profile = read_token_profile(config);
+  ASSERT_TRUE(profile) << profile.error().message();
+  EXPECT_EQ(profile->token_label, "mine");
+  EXPECT_EQ(profile->token_serial, "17");
+  EXPECT_EQ(profile->max_sessions, 12U);
+  ASSERT_EQ(profile->module_env.size(), 1U);
+  EXPECT_EQ(profile->module_env[0].second, "/x y");
+}
+
+TEST(ConfigFile, NamesEveryProblemWithItsLine) {
+  EXPECT_EQ(problems_of(kPin +
+                        "[htp]\n"
+                        "io_threads = 4\n"
+                        "[http]\n"
+                        "io_threads = \"4\"\n"
+                        "worker_threads = 0\n"
+                        "[log]\n"
+                        "level = \"loud\"\n"
+                        "[dev]\n"
+                        "tls = true\n"
+                        "[profile.sessions]\n"
+                        "max_session = 4\n"),
+            "f:4: there is no configuration key 'htp.io_threads'\n"
+            "f:6: http.io_threads must be a number\n"
+            "f:7: http.worker_threads: '0' is not a number from 1 to 256\n"
+            "f:9: log.level: 'loud' is not debug, info, warning or error\n"
+            "f:11: dev.tls is for `keyhold dev` alone\n"
+            "f:13: profile: sessions.max_session: unknown key\n");
+}
+
+TEST(ConfigFile, NamesTheLineOfWhatIsNoToml) {
+  EXPECT_TRUE(problems_of("account = \"1\"\n\nlisten = = 3\n").starts_with("f:3: "));
+}
+
+TEST(ConfigFile, RefusesPlainConnectionsFromElsewhereUnlessItSaysSo) {
+  const std::string listen = "[listen]\naddress = \"0.0.0.0:8790\"\n";
+  EXPECT_EQ(problems_of(kPin + listen),
+            "f:4: listen.address 0.0.0.0 is not a loopback address, and there is no TLS: set "
+            "tls.certificate, or listen.insecure = true\n");
+  EXPECT_EQ(problems_of(kPin + listen + "insecure = true\n"), "");
+  EXPECT_EQ(problems_of(kPin + "[listen]\naddress = \"[::1]:8790\"\n"), "");
+}
+
+TEST(ConfigFile, RefusesHalvesOfTls) {
+  EXPECT_EQ(problems_of(kPin + "[tls]\ncertificate = \"/dev/null\"\n"),
+            "f:4: tls.certificate needs tls.private_key\n");
+  EXPECT_EQ(problems_of(kPin + "[tls]\nprivate_key = \"/dev/null\"\n"),
+            "f:4: tls.private_key needs tls.certificate\n");
+  EXPECT_EQ(problems_of(kPin + "[tls]\ncertificate = \"/dev/null\"\nprivate_key = \"/dev/null\"\n"
+                               "client_certificates = \"required\"\n"),
+            "f:6: tls.client_certificates needs tls.client_authorities\n");
+  EXPECT_EQ(problems_of(kPin + "[tls]\ncertificate = \"/nowhere/c\"\nprivate_key = \"/dev/null\"\n"),
+            "f:4: tls.certificate: /nowhere/c cannot be read\n");
+}
+
+TEST(ConfigFile, NeedsToKnowWhereThePinIs) {
+  EXPECT_EQ(problems_of("account = \"000000000001\"\n"),
+            "f: token.pin_source is missing: it says where the token's PIN is read from\n");
+}
+
+TEST(ConfigFile, DoesNotRepeatAPinThatStandsInIt) {
+  const std::string said = problems_of("[token]\npin_source = \"123456\"\n");
+  EXPECT_EQ(said.find("123456"), std::string::npos) << said;
+  EXPECT_TRUE(said.starts_with("f:2: token.pin_source: ")) << said;
+  const std::string uri = problems_of("[token]\nuri = \"pkcs11:token=t?pin-value=123456\"\n");
+  EXPECT_EQ(uri.find("123456"), std::string::npos) << uri;
+  EXPECT_NE(uri, "");
+}
+
+TEST(ConfigFile, ThatIsNotThereIsAProblem) {
+  EXPECT_NE(print_problems("f", read_config_file("/nowhere/at/all").problems), "");
+}
+
+TEST(ConfigFile, KnowsWhatARestartIsNeededFor) {
+  const auto now = read_config(kPin + "[http]\nio_threads = 2\n[limits]\nburst = 3\n");
+  const auto wanted = read_config(kPin + "[http]\nio_threads = 3\n[limits]\nburst = 4\n" +
+                                  "[profile.recovery]\nbackoff_first = \"1s\"\n");
+  EXPECT_EQ(changes_for_restart(now.config, wanted.config),
+            (std::vector<std::string>{"http.io_threads", "profile.recovery.backoff_first"}));
+  EXPECT_TRUE(changes_for_restart(now.config, now.config).empty());
+}
+
+TEST(ListenAddresses, AreHostAndPort) {
+  EXPECT_EQ(*parse_listen_address("localhost:80"), (ListenAddress{"127.0.0.1", 80}));
+  EXPECT_EQ(*parse_listen_address("[::]:80"), (ListenAddress{"::", 80}));
+  for (const char* bad : {"", ":80", "1.2.3.4", "::1:80", "1.2.3.4:", "1.2.3.4:x", "1.2.3.4:70000",
+                          "[]:1", "1.2.3.4:-1"}) {
+    EXPECT_FALSE(parse_listen_address(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace keyhold::app
