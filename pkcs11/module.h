@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "pkcs11/call_counts.h"
 #include "pkcs11/inside_module.h"
 #include "pkcs11/result.h"
 
@@ -88,6 +89,7 @@ class Module {
     if (entry == nullptr) return Error(CKR_FUNCTION_NOT_SUPPORTED, name);
     [[maybe_unused]] const InsideModule inside;
     const CK_RV rv = entry(args...);
+    count_call(name, rv);
     if (rv == CKR_OK) return {};
     return Error(rv, name);
   }

@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "pkcs11/call_counts.h"
 #include "pkcs11/inside_module.h"
 #include "pkcs11/module.h"
 #include "pkcs11/secret.h"
@@ -44,6 +45,7 @@ class Session {
     if (entry == nullptr) return note(CKR_FUNCTION_NOT_SUPPORTED, name);
     [[maybe_unused]] const InsideModule inside;
     const CK_RV rv = entry(handle_, args...);
+    count_call(name, rv);
     if (rv == CKR_OK) [[likely]]
       return {};
     return note(rv, name);

@@ -25,6 +25,8 @@ class InvocationCounter {
 
   /// Counts one invocation. kKmsInvalidState with a hint to rotate when the limit is reached.
   Result<void> count(const Key& key, const KeyMaterial& material);
+  /// How many were counted; 0 before the first of this process.
+  std::uint64_t counted(const ObjectName& material) const;
 
  private:
   /// Invocations reserved for this process: `next` up to `end`. Threads take them without a lock.
@@ -53,6 +55,10 @@ class Messages {
   Result<Encrypted> encrypt(const Key& key, ByteView plaintext, const EncryptionContext& context);
   Result<Decrypted> decrypt(const Key& key, const CiphertextBlob& blob,
                             const EncryptionContext& context);
+
+  std::uint64_t invocations(const ObjectName& material) const {
+    return invocations_.counted(material);
+  }
 
  private:
   token::Token& token_;

@@ -10,6 +10,7 @@
 #include "kms/destruction.h"
 #include "kms/domain.h"
 #include "kms/granting.h"
+#include "kms/inventory.h"
 #include "kms/key_state.h"
 #include "kms/known_principals.h"
 #include "kms/lifecycle.h"
@@ -41,7 +42,7 @@ Error alias_not_found(const Scope& scope, std::string_view name) {
                "Alias " + alias_arn(scope.region, scope.account, name) + " is not found.");
 }
 
-class DomainService final : public Service {
+class DomainService final : public Service, public Inventory {
  public:
   DomainService(store::Store& store, token::Token& token, const Clock& clock, Random& random,
                 EventSink& events, ServiceOptions options)
@@ -501,6 +502,11 @@ class DomainService final : public Service {
 
   KeyPtr inspect_key(std::string_view key_id) override { return domain_.keys.find(key_id); }
 
+  std::vector<KeyPtr> all_keys() const override { return domain_.keys.all(); }
+  std::uint64_t invocations(const KeyMaterial& material) const override {
+    return messages_.invocations(material.record.object_name);
+  }
+
   void run_due_work() override { lifecycle_.run_now(); }
 
   void stop() override {
@@ -623,6 +629,10 @@ Result<Page<KeyMaterialPtr>> list_rotations(const Key& key, RotationListing list
     page.elements.push_back(*at);
   }
   return page;
+}
+
+const Inventory& inventory_of(const Service& service) {
+  return static_cast<const DomainService&>(service);
 }
 
 }  // namespace keyhold::kms

@@ -123,7 +123,7 @@ class Pkcs11Token::Impl {
 
   Usage usage() {
     return {link_->objects().made(), link_->objects().living(), cache_.message_keys(),
-            guard_.recoveries()};
+            guard_.recoveries(), link_->open_sessions()};
   }
 
   Restart restart_due() const {

@@ -30,6 +30,8 @@ class TokenLink {
   const pkcs11::Module& module() const { return *module_; }
   SessionObjects& objects() { return *objects_; }
   pkcs11::TokenInfo info() const;
+  /// Sessions that are open now, the parked one and the owner of session objects included.
+  std::size_t open_sessions() const { return pool_->open_sessions() + 2; }
 
   /// Runs `use(session)` on a session of this thread's, and once more on another when the first had
   /// been lost before the call had effect. For calls that may be repeated.

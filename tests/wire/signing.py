@@ -114,13 +114,15 @@ class Client:
     whether it had an effect is not known.
     """
 
-    def __init__(self, endpoint, access_key, secret, region="us-east-1", timeout=60):
+    def __init__(self, endpoint, access_key, secret, region="us-east-1", timeout=60, tls=None):
+        """`tls`: an SSLContext, for an endpoint of https."""
         self.endpoint = endpoint
         self.host = urllib.parse.urlsplit(endpoint).netloc
         self.access_key = access_key
         self.secret = secret
         self.region = region
         self.timeout = timeout
+        self.tls = tls
         self._connection = None
 
     def close(self):
@@ -161,7 +163,11 @@ class Client:
     def exchange(self, pairs, body, method="POST", target="/"):
         """Sends exactly these headers (Content-Length is added) and this body."""
         if self._connection is None:
-            self._connection = http.client.HTTPConnection(self.host, timeout=self.timeout)
+            self._connection = (
+                http.client.HTTPSConnection(self.host, timeout=self.timeout, context=self.tls)
+                if self.endpoint.startswith("https:")
+                else http.client.HTTPConnection(self.host, timeout=self.timeout)
+            )
         connection = self._connection
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
