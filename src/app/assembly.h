@@ -1,6 +1,7 @@
 // Everything behind the sockets, put together over a store and a token that are there.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -61,6 +62,8 @@ class Assembly {
   /// and asks the store. kKmsInternal or kKeyUnavailable; the detail says what failed.
   Result<void> prove();
 
+  std::chrono::steady_clock::time_point loaded_at() const { return loaded_at_; }
+
   CredentialStore& credentials() { return credentials_; }
   PrincipalStore& principals() { return *principals_; }
   kms::Service& service() { return *service_; }
@@ -90,6 +93,7 @@ class Assembly {
   api::Dispatcher dispatcher_;
   SessionGateway session_gateway_;
   Gateway gateway_;
+  const std::chrono::steady_clock::time_point loaded_at_ = std::chrono::steady_clock::now();
   std::unique_ptr<FileWatch> watch_;
 };
 

@@ -6,6 +6,7 @@
 #include "app/commands/dev.h"
 #include "app/commands/identity_commands.h"
 #include "app/commands/init.h"
+#include "app/commands/manual.h"
 #include "app/commands/operator_commands.h"
 #include "app/commands/serve.h"
 #include "app/commands/token_check.h"
@@ -85,6 +86,12 @@ int run(int argc, char** argv) {
   add_place(*reconcile, operator_options.place);
   reconcile->add_flag("--json", as_json, "Print JSON");
 
+  // For the package's build.
+  std::string folder;
+  CLI::App* manual = cli.add_subcommand("print-manual", "Write the man pages")->group("");
+  manual->add_option("folder", folder, "Where to")->required();
+  CLI::App* completion = cli.add_subcommand("print-completion", "Print bash's")->group("");
+
   try {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -94,6 +101,11 @@ int run(int argc, char** argv) {
   }
   operator_options.form = as_json ? OutputForm::kJson : OutputForm::kText;
   if (dev->parsed()) return run_dev(dev_options);
+  if (manual->parsed()) return write_manual(cli, KEYHOLD_VERSION, folder) == Written::kYes ? 0 : 1;
+  if (completion->parsed()) {
+    std::cout << print_completion(cli);
+    return 0;
+  }
   if (serve->parsed()) return run_serve(config_path);
   if (init->parsed()) return run_init(config_path);
   if (config_check->parsed()) return run_config_check(config_path);

@@ -70,13 +70,28 @@ Answer revoke(PrincipalCommands& commands, const json::Value& request) {
   return done(Row::principals(commands).revoke_role(account_of(commands, request), role));
 }
 
-Answer create_credential(PrincipalCommands& commands, const json::Value& request) {
-  TRY_ASSIGN(const auto key, Row::credentials(commands).create(account_of(commands, request),
-                                                               text_of(request, "principal")));
+std::string shown_once(const AccessKey& key) {
   json::Writer writer;
   writer.begin_object().key("accessKeyId").string(key.access_key_id);
   writer.key("secretAccessKey").string(key.secret_access_key.text()).end_object();
   return std::string(writer.text());
+}
+
+Answer create_credential(PrincipalCommands& commands, const json::Value& request) {
+  TRY_ASSIGN(const auto key, Row::credentials(commands).create(account_of(commands, request),
+                                                               text_of(request, "principal")));
+  return shown_once(key);
+}
+
+Answer rotate_credential(PrincipalCommands& commands, const json::Value& request) {
+  const std::string access_key_id = text_of(request, "accessKeyId");
+  TRY_ASSIGN(const auto all, Row::credentials(commands).list());
+  const auto old = std::ranges::find(all, access_key_id, &store::CredentialRecord::access_key_id);
+  if (old == all.end()) {
+    return Error(ErrorCode::kNotFound, "there is no access key " + access_key_id);
+  }
+  TRY_ASSIGN(const auto key, Row::credentials(commands).create(old->account, old->principal));
+  return shown_once(key);
 }
 
 Answer list_credentials(PrincipalCommands& commands, const json::Value&) {
@@ -118,6 +133,7 @@ constexpr std::array kCommands = std::to_array<Row>({
     {"principal.revoke", revoke},
     {"credential.create", create_credential},
     {"credential.list", list_credentials},
+    {"credential.rotate", rotate_credential},
     {"credential.disable", disable},
     {"credential.enable", enable},
 });

@@ -23,8 +23,8 @@ class PrincipalCommands {
   /// One JSON object, or an error for the operator; nothing if the command is none of these:
   /// `principal.put` (definition), `principal.remove` (account, name), `principal.list`,
   /// `principal.reload`, `principal.revoke` (account and role, or accessKeyId),
-  /// `credential.create` (account, principal), `credential.list`, `credential.disable` and
-  /// `credential.enable` (accessKeyId).
+  /// `credential.create` (account, principal), `credential.list`, `credential.rotate`,
+  /// `credential.disable` and `credential.enable` (accessKeyId).
   std::optional<Result<std::string>> answer(std::string_view command, const json::Value& request);
 
  private:

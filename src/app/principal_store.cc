@@ -153,7 +153,9 @@ Result<Named> parse_name(std::string_view type_and_name) {
 Result<void> PrincipalStore::load() {
   const std::lock_guard lock(mutex_);
   TRY(load_revocations());
-  return load_locked();
+  TRY(load_locked());
+  loaded_at_ = std::chrono::steady_clock::now();
+  return {};
 }
 
 Result<void> PrincipalStore::load_revocations() {

@@ -2,6 +2,8 @@
 // operator's, compiled into the directory that calls are judged by.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -54,6 +56,9 @@ class PrincipalStore {
   /// One JSON definition for each, by type, account and name.
   std::vector<std::string> definitions();
 
+  /// When load() last succeeded.
+  std::chrono::steady_clock::time_point loaded_at() const { return loaded_at_.load(); }
+
   const iam::IdentityDirectory& directory() const { return directory_; }
   const iam::SessionRevocations& revocations() const { return revocations_; }
   /// The file's OpenID providers.
@@ -70,6 +75,8 @@ class PrincipalStore {
   const Clock& clock_;
   const PrincipalOptions options_;
   std::mutex mutex_;
+  std::atomic<std::chrono::steady_clock::time_point> loaded_at_{
+      std::chrono::steady_clock::time_point()};
   KeySources key_sources_;
   std::vector<iam::IdentityDefinition> definitions_;
   std::vector<iam::IdentityDefinition> file_definitions_;

@@ -25,7 +25,13 @@ RateLimiter::Place& RateLimiter::place_of(std::uint64_t principal, std::int64_t 
     place.principal.store(principal, std::memory_order_relaxed);
     return place;
   }
-  return places[(principal / kSets) % kPlacesOfSet];
+  // Errs for the callers: of those that are known, the one that has called least is forgotten.
+  Place& least = *std::ranges::min_element(places, {}, [](const Place& place) {
+    return place.full_at.load(std::memory_order_relaxed);
+  });
+  least.principal.store(principal, std::memory_order_relaxed);
+  least.full_at.store(now, std::memory_order_relaxed);
+  return least;
 }
 
 RateLimiter::Verdict RateLimiter::take(std::string_view principal, Moment moment) {

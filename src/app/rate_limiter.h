@@ -17,7 +17,8 @@ struct RateLimit {
 /// A token bucket for each principal, kept as the moment at which it will be full again (the
 /// generic cell rate algorithm), so that a call costs one compare-and-swap on the principal's own
 /// word. Memory is fixed: a bucket that is full holds nothing worth keeping, so its place goes to
-/// whoever comes next. With more principals active at once than places, some share a bucket.
+/// whoever comes next. With more principals active at once than places, those that call
+/// least are forgotten in between, and so held back less.
 class RateLimiter {
  public:
   using Moment = std::chrono::steady_clock::time_point;

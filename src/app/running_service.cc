@@ -168,8 +168,13 @@ bool RunningService::may_pass(const Error& error) const {
 
 Result<void> RunningService::try_to_assemble() {
   if (token_ == nullptr) {
-    TRY_ASSIGN(token_, token::Pkcs11Token::open(profile_, std::move(pin_), wall_clock_, random_,
-                                                when_absent_));
+    auto opened =
+        token::Pkcs11Token::open(profile_, std::move(pin_), wall_clock_, random_, when_absent_);
+    if (!opened) {
+      // Starting again would change nothing, and a PIN that was refused must not be tried again.
+      return Error(ErrorCode::kValidation, "the token cannot be used", opened.error().detail());
+    }
+    token_ = std::move(*opened);
     token_seen_.store(token_.get(), std::memory_order_release);
     if (token_->health().readiness != token::Readiness::kReady) {
       log::warning("the token is not there yet: " + token_->health().last_error);

@@ -52,6 +52,9 @@ class RunningService {
   std::uint16_t admin_port() const { return admin_server_ ? admin_server_->port() : 0; }
   const Config& config() const { return config_; }
   const http::Server& server() const { return *server_; }
+  TimePoint started_at() const { return started_at_; }
+  /// The time by which keys are rotated and deleted.
+  TimePoint domain_now() const { return domain_clock_.now(); }
   CallMetrics& metrics() { return metrics_; }
   const DataFolder& folder() const { return *folder_; }
 
@@ -104,6 +107,7 @@ class RunningService {
   const token::WhenAbsent when_absent_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   const SystemClock wall_clock_;
+  const TimePoint started_at_ = wall_clock_.now();
   const OffsetClock domain_clock_;
   SystemRandom random_;
   RateLimiter limiter_;

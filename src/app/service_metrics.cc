@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <chrono>
+#include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "app/metrics_text.h"
 #include "app/running_service.h"
+#include "kms/inventory.h"
 #include "kms/rotation.h"
 #include "token/token_calls.h"
 
@@ -52,7 +57,7 @@ void print_server(MetricsText& text, const RunningService& service) {
   text.family("keyhold_queued_requests", "gauge", "Requests that wait for a worker.");
   text.sample({}, service.server().waiting());
   text.family("keyhold_start_time_seconds", "gauge", "When the process began.");
-  text.sample({}, service.started_at().time_since_epoch().count() / 1000);
+  text.sample({}, static_cast<double>(service.started_at().time_since_epoch().count()) / 1000);
 }
 
 void print_token(MetricsText& text, const token::Pkcs11Token* token) {
@@ -64,8 +69,8 @@ void print_token(MetricsText& text, const token::Pkcs11Token* token) {
   if (token == nullptr) return;
   const auto health = token->health();
   text.family("keyhold_token_breaker_state", "gauge", "1 for the state that the breaker is in.");
-  for (const auto state : {token::BreakerState::kClosed, token::BreakerState::kOpen,
-                           token::BreakerState::kHalfOpen}) {
+  for (const auto state :
+       {token::BreakerState::kClosed, token::BreakerState::kOpen, token::BreakerState::kHalfOpen}) {
     text.sample({{"state", to_string(state)}}, health.breaker == state ? 1 : 0);
   }
   const auto one = [&text](std::string_view name, std::string_view type, std::string_view help,
@@ -95,9 +100,14 @@ void print_token(MetricsText& text, const token::Pkcs11Token* token) {
       token->restart() == token::Pkcs11Token::Restart::kDue ? 1 : 0);
 }
 
+double age_of(std::chrono::steady_clock::time_point then) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+}
+
 void print_key_states(MetricsText& text, const std::vector<kms::KeyPtr>& keys) {
   text.family("keyhold_keys", "gauge", "KMS keys by state.");
-  for (const KeyState state : {KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion}) {
+  for (const KeyState state :
+       {KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion}) {
     const auto count = std::ranges::count_if(
         keys, [state](const kms::KeyPtr& key) { return key->record().state == state; });
     text.sample({{"state", to_string(state)}}, count);
@@ -126,7 +136,7 @@ void print_rotations(MetricsText& text, const std::vector<kms::KeyPtr>& keys, Ti
 }
 
 /// Of the keys with the fewest rotations left, since these are what somebody has to look at.
-void print_single_keys(MetricsText& text, RunningService& service, const Assembly& assembly,
+void print_single_keys(MetricsText& text, RunningService& service, Assembly& assembly,
                        std::vector<kms::KeyPtr> keys) {
   const int limit = rotation_rules_row(service.config().kms.rotation_rules).on_demand_limit;
   std::erase_if(keys, [](const kms::KeyPtr& key) { return !kms::check_rotates(*key); });
@@ -136,17 +146,17 @@ void print_single_keys(MetricsText& text, RunningService& service, const Assembl
   if (keys.size() > service.config().key_metrics) keys.resize(service.config().key_metrics);
   text.family("keyhold_on_demand_rotations_left", "gauge", "On-demand rotations a key may have.");
   for (const kms::KeyPtr& key : keys) {
-    text.sample({{"key_id", key->id()}},
-                std::max(limit - key->record().on_demand_rotations, 0));
+    text.sample({{"key_id", key->id()}}, std::max(limit - key->record().on_demand_rotations, 0));
   }
-  text.family("keyhold_key_material_invocations", "gauge",
-              "Encryptions counted towards 2^32 under a key material that encrypts messages itself; "
-              "0 until this process first uses it.");
+  text.family(
+      "keyhold_key_material_invocations", "gauge",
+      "Encryptions counted towards 2^32 under a key material that encrypts messages itself; "
+      "0 until this process first uses it.");
   for (const kms::KeyPtr& key : keys) {
     for (const auto& material : key->materials()) {
       if (material->record.construction != Construction::kDirect) continue;
       text.sample({{"key_id", key->id()}, {"material_id", material->record.material_id}},
-                  assembly.service().invocations(*material));
+                  inventory_of(assembly.service()).invocations(*material));
     }
   }
 }
@@ -165,15 +175,15 @@ std::string print_metrics(RunningService& service) {
   print_server(text, service);
   print_token(text, token);
   if (assembly != nullptr) {
-    const auto keys = assembly->service().all_keys();
+    const auto keys = inventory_of(assembly->service()).all_keys();
     print_key_states(text, keys);
     print_rotations(text, keys, service.domain_now());
     print_single_keys(text, service, *assembly, keys);
-    text.family("keyhold_snapshot_age_seconds", "gauge",
-                "Since what is held in memory was last read from the store or changed with it.");
-    for (const auto& [snapshot, age] : assembly->snapshot_ages()) {
-      text.sample({{"snapshot", snapshot}}, static_cast<double>(age.count()) / 1000);
-    }
+    text.family(
+        "keyhold_snapshot_age_seconds", "gauge",
+        "Since what is held in memory was read; changes are made to store and memory alike.");
+    text.sample({{"snapshot", "principals"}}, age_of(assembly->principals().loaded_at()));
+    text.sample({{"snapshot", "store"}}, age_of(assembly->loaded_at()));
   }
   return std::move(text).take();
 }

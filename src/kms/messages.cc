@@ -27,6 +27,12 @@ std::shared_ptr<InvocationCounter::Block> InvocationCounter::block_of(const Obje
   return block;
 }
 
+std::uint64_t InvocationCounter::counted(const ObjectName& material) const {
+  const Blocks& known = blocks_.read();
+  const auto found = known.find(material);
+  return found == known.end() ? 0 : found->second->next.load();
+}
+
 std::optional<std::uint64_t> InvocationCounter::take(Block& block) {
   std::uint64_t next = block.next.load();
   // `end` is raised after `next` has moved to the new block, so a pair of old and new takes

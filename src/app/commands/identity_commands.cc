@@ -62,6 +62,11 @@ void IdentityCommands::add_to(CLI::App& cli) {
   create->add_option("principal", options_.name, "user/NAME, or root")->required();
   create->add_option("--account", options_.account, "The principal's account");
   add_command(*credential_, "list", "Print the access keys, without their secrets");
+  add_command(*credential_, "rotate",
+              "Make another access key for an access key's principal; the old one works until it "
+              "is disabled")
+      ->add_option("access_key_id", options_.access_key_id, "The old access key's id")
+      ->required();
   for (const char* name : {"disable", "enable"}) {
     add_command(*credential_, name, std::string(name) + " an access key")
         ->add_option("access_key_id", options_.access_key_id, "The access key's id")

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "app/commands/token_list.h"
 #include "app/data_folder.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -171,6 +172,10 @@ std::string as_json(const token::TokenCheck& check) {
 void TokenCommands::add_to(CLI::App& cli) {
   CLI::App* token = cli.add_subcommand("token", "Look at PKCS#11 tokens");
   token->require_subcommand(1);
+  list_ = token->add_subcommand("list", "Print the tokens of a module; nothing logs in");
+  CLI::Option* config = list_->add_option("--config", config_, "A service's configuration file");
+  CLI::Option* module = list_->add_option("--module", options_.module, "Path of a PKCS#11 module");
+  module->excludes(config);
   check_ = token->add_subcommand(
       "check",
       "Try out a token with session keys that are gone afterwards: what it can do for KMS, what it "
@@ -192,6 +197,7 @@ void TokenCommands::add_to(CLI::App& cli) {
 }
 
 std::optional<int> TokenCommands::run() {
+  if (list_ != nullptr && list_->parsed()) return run_token_list(config_, options_.module);
   if (check_ == nullptr || !check_->parsed()) return std::nullopt;
   log::set_level(log::Level::kError);  // what it would warn of is printed
   const auto checked = [&]() -> Result<token::TokenCheck> {

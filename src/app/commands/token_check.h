@@ -1,4 +1,4 @@
-// `keyhold token check`: looks at a token without a service.
+// `keyhold token check` and `keyhold token list`: look at tokens without a service.
 #pragma once
 
 #include <optional>
@@ -35,6 +35,8 @@ class TokenCommands {
 
   Options options_;
   CLI::App* check_ = nullptr;
+  CLI::App* list_ = nullptr;
+  std::string config_;  ///< of list
 };
 
 }  // namespace keyhold::app
