@@ -16,6 +16,13 @@ std::string in_data_folder(const Config& config, const std::string& given, std::
 
 }  // namespace
 
+http::ServerOptions server_defaults() {
+  http::ServerOptions options;
+  options.heavy_worker_threads = 4;
+  options.light_work = http::LightWork::kInPlace;
+  return options;
+}
+
 std::string Config::store_file() const { return in_data_folder(*this, store_path, kStoreFile); }
 std::string Config::audit_path() const { return in_data_folder(*this, audit_folder, kAuditFolder); }
 std::string Config::socket_file() const {

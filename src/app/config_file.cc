@@ -15,6 +15,8 @@
 namespace keyhold::app {
 namespace {
 
+constexpr std::string_view kModuleEnvironment = "profile.module.env.";
+
 std::size_t line_of(const toml::node& node) { return node.source().begin.line; }
 
 std::string_view wanted_form(ValueForm form) {
@@ -115,6 +117,15 @@ class Reader {
 
   void add_profile_value(const std::string& name, const toml::node& node) {
     std::ostringstream value;
+    // A variable's value is taken as it stands, and anything else as TOML.
+    if (name.starts_with(kModuleEnvironment)) {
+      const auto text = node.value_exact<std::string>();
+      if (!text) return problem(line_of(node), name + " must be a string");
+      lines_.emplace(name, line_of(node));
+      reading_.config.profile_overrides.push_back(name.substr(kProfilePrefix.size()) + "=" + *text);
+      reading_.config.settings.insert_or_assign(name, *text);
+      return;
+    }
     node.visit([&value](const auto& typed) {
       if constexpr (!toml::is_table<decltype(typed)>) value << typed;
     });

@@ -26,9 +26,8 @@ RateLimiter::Place& RateLimiter::place_of(std::uint64_t principal, std::int64_t 
     return place;
   }
   // Errs for the callers: of those that are known, the one that has called least is forgotten.
-  Place& least = *std::ranges::min_element(places, {}, [](const Place& place) {
-    return place.full_at.load(std::memory_order_relaxed);
-  });
+  Place& least = *std::ranges::min_element(
+      places, {}, [](const Place& place) { return place.full_at.load(std::memory_order_relaxed); });
   least.principal.store(principal, std::memory_order_relaxed);
   least.full_at.store(now, std::memory_order_relaxed);
   return least;

@@ -46,18 +46,17 @@ TEST(ConfigFile, IsReadWithItsSections) {
 }
 
 TEST(ConfigFile, NamesEveryProblemWithItsLine) {
-  EXPECT_EQ(problems_of(kPin +
-                        "[htp]\n"
-                        "io_threads = 4\n"
-                        "[http]\n"
-                        "io_threads = \"4\"\n"
-                        "worker_threads = 0\n"
-                        "[log]\n"
-                        "level = \"loud\"\n"
-                        "[dev]\n"
-                        "tls = true\n"
-                        "[profile.sessions]\n"
-                        "max_session = 4\n"),
+  EXPECT_EQ(problems_of(kPin + "[htp]\n"
+                               "io_threads = 4\n"
+                               "[http]\n"
+                               "io_threads = \"4\"\n"
+                               "worker_threads = 0\n"
+                               "[log]\n"
+                               "level = \"loud\"\n"
+                               "[dev]\n"
+                               "tls = true\n"
+                               "[profile.sessions]\n"
+                               "max_session = 4\n"),
             "f:4: there is no configuration key 'htp.io_threads'\n"
             "f:6: http.io_threads must be a number\n"
             "f:7: http.worker_threads: '0' is not a number from 1 to 256\n"
@@ -87,8 +86,9 @@ TEST(ConfigFile, RefusesHalvesOfTls) {
   EXPECT_EQ(problems_of(kPin + "[tls]\ncertificate = \"/dev/null\"\nprivate_key = \"/dev/null\"\n"
                                "client_certificates = \"required\"\n"),
             "f:6: tls.client_certificates needs tls.client_authorities\n");
-  EXPECT_EQ(problems_of(kPin + "[tls]\ncertificate = \"/nowhere/c\"\nprivate_key = \"/dev/null\"\n"),
-            "f:4: tls.certificate: /nowhere/c cannot be read\n");
+  EXPECT_EQ(
+      problems_of(kPin + "[tls]\ncertificate = \"/nowhere/c\"\nprivate_key = \"/dev/null\"\n"),
+      "f:4: tls.certificate: /nowhere/c cannot be read\n");
 }
 
 TEST(ConfigFile, NeedsToKnowWhereThePinIs) {

@@ -42,8 +42,8 @@ class Listener {
 };
 
 TEST(Supervisors, HearOfTheService) {
-  for (const std::string& name : {::testing::TempDir() + "/notify", std::string("@keyhold-test") +
-                                                                        std::to_string(::getpid())}) {
+  for (const std::string& name : {::testing::TempDir() + "/notify",
+                                  std::string("@keyhold-test") + std::to_string(::getpid())}) {
     const Listener listener(name);
     ::setenv("NOTIFY_SOCKET", name.c_str(), 1);
     ::setenv("WATCHDOG_USEC", "3000000", 1);
