@@ -43,6 +43,9 @@ func publicKey(t *testing.T, c *kms.Client, key *string) any {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if again, err := x509.MarshalPKIXPublicKey(parsed); err != nil || !bytes.Equal(again, shown.PublicKey) {
+		t.Errorf("%s: the standard library encodes it differently", shown.KeySpec)
+	}
 	return parsed
 }
 
@@ -120,27 +123,49 @@ func TestAMacVerifiesAndAWrongOneDoesNot(t *testing.T) {
 
 func TestTheStandardLibraryAgreesOnTheSecret(t *testing.T) {
 	c := client(t)
-	key := newKeyOf(t, c, types.KeySpecEccNistP384, types.KeyUsageTypeKeyAgreement)
-	peer, err := ecdh.P384().GenerateKey(rand.Reader)
+	for spec, curve := range map[types.KeySpec]ecdh.Curve{types.KeySpecEccNistP256: ecdh.P256(),
+		types.KeySpecEccNistP384: ecdh.P384(), types.KeySpecEccNistP521: ecdh.P521()} {
+		key := newKeyOf(t, c, spec, types.KeyUsageTypeKeyAgreement)
+		peer, err := curve.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		der, err := x509.MarshalPKIXPublicKey(peer.PublicKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := c.DeriveSharedSecret(context.Background(), &kms.DeriveSharedSecretInput{
+			KeyId: key, KeyAgreementAlgorithm: types.KeyAgreementAlgorithmSpecEcdh, PublicKey: der})
+		if err != nil {
+			t.Fatal(spec, err)
+		}
+		theirs, err := publicKey(t, c, key).(*ecdsa.PublicKey).ECDH()
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, err := peer.ECDH(theirs)
+		if err != nil || !bytes.Equal(secret, answer.SharedSecret) {
+			t.Error(spec, "the secrets differ", err)
+		}
+	}
+}
+
+func TestWhatTheStandardLibrarySignsIsNoSignatureOfAnotherKey(t *testing.T) {
+	c := client(t)
+	key := newKeyOf(t, c, types.KeySpecEccNistP256, types.KeyUsageTypeSignVerify)
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.MarshalPKIXPublicKey(peer.PublicKey())
+	sum := sha256.Sum256(message)
+	signature, err := ecdsa.SignASN1(rand.Reader, stranger, sum[:])
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := c.DeriveSharedSecret(context.Background(), &kms.DeriveSharedSecretInput{
-		KeyId: key, KeyAgreementAlgorithm: types.KeyAgreementAlgorithmSpecEcdh, PublicKey: der})
-	if err != nil {
+	var invalid *types.KMSInvalidSignatureException
+	if _, err := c.Verify(context.Background(), &kms.VerifyInput{KeyId: key, Message: message,
+		SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256, Signature: signature}); !errors.As(err, &invalid) {
 		t.Fatal(err)
-	}
-	theirs, err := publicKey(t, c, key).(*ecdsa.PublicKey).ECDH()
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := peer.ECDH(theirs)
-	if err != nil || !bytes.Equal(secret, answer.SharedSecret) {
-		t.Fatal("the secrets differ", err)
 	}
 }
 
@@ -171,7 +196,8 @@ func TestDataKeyPairsLoad(t *testing.T) {
 	ctx := context.Background()
 	c := client(t)
 	parent := newKey(t, c)
-	for _, spec := range []types.DataKeyPairSpec{types.DataKeyPairSpecRsa2048,
+	for _, spec := range []types.DataKeyPairSpec{types.DataKeyPairSpecRsa2048, types.DataKeyPairSpecRsa3072,
+		types.DataKeyPairSpecEccNistP256, types.DataKeyPairSpecEccNistP384,
 		types.DataKeyPairSpecEccNistP521, "ECC_NIST_EDWARDS25519"} {
 		made, err := c.GenerateDataKeyPair(ctx, &kms.GenerateDataKeyPairInput{
 			KeyId: parent.KeyId, KeyPairSpec: spec})
@@ -185,6 +211,10 @@ func TestDataKeyPairsLoad(t *testing.T) {
 		der, err := x509.MarshalPKIXPublicKey(private.(crypto.Signer).Public())
 		if err != nil || !bytes.Equal(der, made.PublicKey) {
 			t.Error(spec, "the halves are not of one key")
+		}
+		again, err := x509.MarshalPKCS8PrivateKey(private)
+		if err != nil || !bytes.Equal(again, made.PrivateKeyPlaintext) {
+			t.Error(spec, "the standard library encodes it differently")
 		}
 	}
 }
