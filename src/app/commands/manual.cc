@@ -113,19 +113,24 @@ Written write_manual(const CLI::App& cli, std::string_view version, const std::s
 
 std::string print_completion(const CLI::App& cli) {
   std::string cases;
+  std::string names;
   for_each_command(cli, "keyhold", [&](const CLI::App& command, const std::string& name) {
     std::string words;
     for (const CLI::App* sub : commands_of(command)) words += sub->get_name() + " ";
     for (const CLI::Option* option : options_of(command)) {
       for (const std::string& long_name : option->get_lnames()) words += "--" + long_name + " ";
     }
+    names += name + "|";
     cases += "    \"" + name + "\") words=\"" + words + "\" ;;\n";
   });
   return "# bash completion for keyhold\n"
          "_keyhold() {\n"
          "  local current=${COMP_WORDS[COMP_CWORD]} command=keyhold words= i\n"
+         "  local commands=\"|" +
+         names +
+         "\"\n"
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
-         "    [[ ${COMP_WORDS[i]} == -* ]] && break\n"
+         "    [[ $commands == *\"|$command ${COMP_WORDS[i]}|\"* ]] || break\n"
          "    command+=\" ${COMP_WORDS[i]}\"\n"
          "  done\n"
          "  case $command in\n" +

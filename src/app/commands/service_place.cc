@@ -46,6 +46,7 @@ Result<std::string> answer_here(const Config& config, std::string_view request) 
 
 void add_place(CLI::App& command, ServicePlace& place) {
   CLI::Option_group* group = command.add_option_group("service", "Which service");
+  group->set_help_flag();
   group->add_option("--data", place.data, "The data folder of a running `keyhold dev`");
   group->add_option("--config", place.config, "The configuration file of `keyhold serve`");
   group->require_option(1);
