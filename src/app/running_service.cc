@@ -219,6 +219,7 @@ Result<std::string> RunningService::answer(std::string_view command, const json:
 // ----------------------------------------------------------------------------------------- health
 
 Result<void> RunningService::check_readiness() {
+  if (draining_) return Error(ErrorCode::kKeyUnavailable, {}, "the service is ending");
   const token::Pkcs11Token* token = this->token();
   if (token == nullptr || token->health().readiness != token::Readiness::kReady) {
     return Error(ErrorCode::kKeyUnavailable, {}, status());
@@ -271,6 +272,7 @@ Result<void> RunningService::reload(const Config& wanted) {
 void RunningService::drain() {
   if (drained_) return;
   drained_ = true;
+  draining_ = true;
   const LastResort last_resort(config_.drain_deadline + kLastGrace, [this] {
     if (recorder_) recorder_->close();
   });

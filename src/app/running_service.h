@@ -129,7 +129,8 @@ class RunningService {
   std::unique_ptr<http::Server> server_;
   std::unique_ptr<http::Server> admin_server_;
   std::unique_ptr<ControlSocket> control_;
-  bool drained_ = false;
+  bool drained_ = false;  ///< the draining thread's
+  std::atomic<bool> draining_{false};
 };
 
 }  // namespace keyhold::app

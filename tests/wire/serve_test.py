@@ -560,6 +560,22 @@ class TokenTest(ServeCase):
         except (OSError, http.client.HTTPException, signing.KmsError):
             pass
 
+    def test_whose_module_keeps_too_much_memory_has_the_process_restarted(self):
+        supervisor = Supervisor(self.root)
+        self.addCleanup(supervisor.close)
+        self.init()
+        self.settings["profile.message_keys.session_object_limit"] = 1
+        self.write_config()
+        self.start()  # nobody would start it again, so it stays
+        self.client().call("CreateKey")
+        self.assertEqual(self.metric("keyhold_token_restart_due"), 1)
+        self.assertEqual(self.end(), 0)
+        self.environment["NOTIFY_SOCKET"] = supervisor.path
+        self.launch()
+        self.assertEqual(self.process.wait(60), 75)
+        self.process = None
+        self.assertEqual(supervisor.count("STOPPING=1"), 1)
+
     def test_that_hangs_does_not_keep_a_service_from_ending(self):
         self.init()
         self.use_faults()
@@ -579,6 +595,22 @@ class TokenTest(ServeCase):
 
 
 class EndTest(ServeCase):
+    def test_a_service_that_ends_is_not_ready(self):
+        self.init()
+        self.start()
+        waiting = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        self.addCleanup(waiting.close)
+        waiting.sendall(b"POST / HTTP/1.1\r\nHost: k\r\nContent-Length: 5\r\n\r\n")
+        time.sleep(0.1)
+        self.process.send_signal(signal.SIGTERM)
+        self.wait_until(lambda: self.page("/readyz")[0] == 503, "the end")
+        self.assertIn("ending", self.page("/readyz")[1])
+        self.assertEqual(self.page("/livez")[0], 200)
+        waiting.sendall(b"hello")
+        self.assertIn(b" 404 ", waiting.recv(4096))
+        process, self.process = self.process, None
+        self.assertEqual(process.wait(60), 0)
+
     def test_calls_that_run_are_answered(self):
         self.init()
         self.start()
