@@ -17,7 +17,8 @@ using Totals = std::map<std::pair<std::string, CK_RV>, std::uint64_t>;
 class Table {
  public:
   void count(const char* function, CK_RV rv) noexcept {
-    for (std::size_t i = place_of(function, rv), left = kRows; left > 0; i = (i + 1) % kRows, --left) {
+    for (std::size_t i = place_of(function, rv), left = kRows; left > 0;
+         i = (i + 1) % kRows, --left) {
       Row& row = rows_[i];
       const char* known = row.function.load(std::memory_order_relaxed);
       if (known == nullptr) {
