@@ -18,8 +18,22 @@ pkcs11::Error wrong_length(const char* function) {
   return pkcs11::Error(CKR_FUNCTION_FAILED, function, "the answer has a wrong length");
 }
 
-/// What C_Sign and C_Verify are given: RSASSA-PKCS1-v1_5 in a token wraps whatever it gets, so the
-/// DigestInfo (RFC 8017, section 9.2) is put before the digest here.
+std::size_t signature_size(KeySpec spec, const AlgorithmRow& algorithm) {
+  switch (algorithm.scheme) {
+    case Scheme::kEcdsa:
+      return 2 * byte_width(spec);
+    case Scheme::kEd25519:
+    case Scheme::kEd25519ph:
+      return 64;
+    case Scheme::kHmac:
+      return hash_size(algorithm.hash);
+    default:
+      return byte_width(spec);
+  }
+}
+
+}  // namespace
+
 Bytes to_be_signed(const AlgorithmRow& algorithm, const Message& message) {
   Bytes digest = digest_of(algorithm, message);
   if (algorithm.scheme != Scheme::kPkcs1) return digest;
@@ -41,22 +55,6 @@ Bytes to_be_signed(const AlgorithmRow& algorithm, const Message& message) {
   append(info, digest);
   return info;
 }
-
-std::size_t signature_size(KeySpec spec, const AlgorithmRow& algorithm) {
-  switch (algorithm.scheme) {
-    case Scheme::kEcdsa:
-      return 2 * byte_width(spec);
-    case Scheme::kEd25519:
-    case Scheme::kEd25519ph:
-      return 64;
-    case Scheme::kHmac:
-      return hash_size(algorithm.hash);
-    default:
-      return byte_width(spec);
-  }
-}
-
-}  // namespace
 
 pkcs11::Result<Bytes> sign(TokenLink& link, KeySpec spec, pkcs11::ObjectHandle key,
                            const AlgorithmRow& algorithm, const Message& message) {

@@ -19,6 +19,11 @@ struct KeyObjects {
   std::optional<pkcs11::ObjectHandle> public_key{};
 };
 
+/// What C_Sign and C_Verify are given of a message that is to be signed: RSASSA-PKCS1-v1_5 in a
+/// token wraps whatever it gets, so the DigestInfo (RFC 8017, section 9.2) is put before the digest
+/// here.
+Bytes to_be_signed(const AlgorithmRow& algorithm, const Message& message);
+
 /// A signature in AWS's form, or an HMAC.
 pkcs11::Result<Bytes> sign(TokenLink& link, KeySpec spec, pkcs11::ObjectHandle key,
                            const AlgorithmRow& algorithm, const Message& message);
