@@ -41,6 +41,7 @@ struct Mechanism::State {
       parameters;
   Bytes first;
   Bytes second;
+  std::size_t behind = 0;  // bytes that the token puts behind ciphertext and tag
 
   template <typename Parameters>
   Parameters& use(Parameters value) {
@@ -77,6 +78,17 @@ Result<Mechanism> Mechanism::gcm(ByteView iv, ByteView aad, CK_ULONG tag_bits) {
   parameters.aad_ptr = input(out.state_->second);
   parameters.aad_len = length(out.state_->second);
   parameters.tag_bits = tag_bits;
+  return out;
+}
+
+Result<Mechanism> Mechanism::gcm_with_iv_behind(std::size_t iv_size, ByteView aad,
+                                                CK_ULONG tag_bits) {
+  PKCS11_TRY_ASSIGN(Mechanism out, gcm(Bytes(iv_size), aad, tag_bits));
+  auto& parameters = std::get<CK_GCM_PARAMS>(out.state_->parameters);
+  parameters.iv_ptr = nullptr;
+  parameters.iv_len = 0;
+  parameters.iv_bits = 0;
+  out.state_->behind = iv_size;
   return out;
 }
 
@@ -151,7 +163,7 @@ ByteView Mechanism::iv() const {
 std::size_t Mechanism::output_capacity(std::size_t input) const {
   switch (state_->mechanism.mechanism) {
     case CKM_AES_GCM:
-      return input + std::get<CK_GCM_PARAMS>(state_->parameters).tag_bits / 8;
+      return input + std::get<CK_GCM_PARAMS>(state_->parameters).tag_bits / 8 + state_->behind;
     case CKM_RSA_PKCS:
     case CKM_RSA_X_509:
     case CKM_RSA_PKCS_OAEP:

@@ -19,6 +19,11 @@ class Mechanism {
   /// (CKR_MECHANISM_PARAM_INVALID): modules take them, and encrypt without a tag.
   static Result<Mechanism> gcm(ByteView iv, ByteView aad, CK_ULONG tag_bits = 128);
 
+  /// CKM_AES_GCM for encryption by a token that makes the IV and puts it, `iv_size` bytes, behind
+  /// ciphertext and tag.
+  static Result<Mechanism> gcm_with_iv_behind(std::size_t iv_size, ByteView aad,
+                                              CK_ULONG tag_bits = 128);
+
   /// CKM_AES_ECB_ENCRYPT_DATA: derivation of the encryption of `data`, whose length must be a
   /// non-zero multiple of 16 (CKR_MECHANISM_PARAM_INVALID).
   static Result<Mechanism> ecb_encrypt_data(ByteView data);

@@ -2,12 +2,34 @@
 
 #include <p11-kit/p11-kit.h>
 
+#include <mutex>
 #include <stdexcept>
 #include <string_view>
 
 #include "pkcs11/padded.h"
 
 namespace keyhold::pkcs11 {
+namespace {
+
+// What a module locks by that asks for it. It destroys what it makes.
+CK_RV create_mutex(void** mutex) {
+  *mutex = new std::mutex;
+  return CKR_OK;
+}
+CK_RV destroy_mutex(void* mutex) {
+  delete static_cast<std::mutex*>(mutex);
+  return CKR_OK;
+}
+CK_RV lock_mutex(void* mutex) {
+  static_cast<std::mutex*>(mutex)->lock();
+  return CKR_OK;
+}
+CK_RV unlock_mutex(void* mutex) {
+  static_cast<std::mutex*>(mutex)->unlock();
+  return CKR_OK;
+}
+
+}  // namespace
 
 void throw_exception_from_error(const Error& error, const boost::source_location&) {
   throw std::logic_error("value asked of a failed result: " + error.text());
@@ -25,7 +47,7 @@ Result<std::unique_ptr<Module>> Module::open(const ModuleOptions& options) {
   // p11-kit's own list counts the users of a module; the raw one tells what the module is at.
   CK_FUNCTION_LIST* raw = p11_kit_module_load(options.path.c_str(), P11_KIT_MODULE_UNMANAGED);
   CK_FUNCTION_LIST* functions = raw;
-  if (raw != nullptr && !options.init_reserved) {
+  if (raw != nullptr && !options.init_reserved && options.locking == Locking::kOperatingSystem) {
     functions = p11_kit_module_load(options.path.c_str(), 0);
     if (functions == nullptr) p11_kit_module_release(raw);
   }
@@ -34,7 +56,7 @@ Result<std::unique_ptr<Module>> Module::open(const ModuleOptions& options) {
     return Error(CKR_LIBRARY_LOAD_FAILED, "Module::load",
                  options.path + ": " + (why != nullptr ? why : "not a PKCS#11 module"));
   }
-  return std::unique_ptr<Module>(new Module(functions, raw, options.init_reserved));
+  return std::unique_ptr<Module>(new Module(functions, raw, options));
 }
 
 Result<void> Module::start() {
@@ -58,13 +80,19 @@ bool Module::is_up() const {
 
 CK_RV Module::initialize() {
   CK_RV rv = CKR_OK;
-  if (init_reserved_) {
+  if (is_managed()) {
+    rv = p11_kit_module_initialize(functions_);
+  } else {
     CK_C_INITIALIZE_ARGS args{};
     args.flags = CKF_OS_LOCKING_OK;
-    args.pReserved = init_reserved_->data();
+    if (init_reserved_) args.pReserved = init_reserved_->data();
+    if (locking_ == Locking::kCallbacks) {
+      args.CreateMutex = create_mutex;
+      args.DestroyMutex = destroy_mutex;
+      args.LockMutex = lock_mutex;
+      args.UnlockMutex = unlock_mutex;
+    }
     rv = functions_->C_Initialize(&args);
-  } else {
-    rv = p11_kit_module_initialize(functions_);
   }
   if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) {
     ours_ = Ours::kNo;
@@ -85,7 +113,7 @@ Result<void> Module::finalize() {
   raise_generation();
   if (ours_ == Ours::kNo) return {};
   const CK_RV rv =
-      init_reserved_ ? functions_->C_Finalize(nullptr) : p11_kit_module_finalize(functions_);
+      is_managed() ? p11_kit_module_finalize(functions_) : functions_->C_Finalize(nullptr);
   leave_loaded_ = is_up();
   if (rv != CKR_OK) return Error(rv, "C_Finalize");
   return {};

@@ -14,11 +14,19 @@
 
 namespace keyhold::pkcs11 {
 
+/// How a module is told that several threads will call it.
+enum class Locking : std::uint8_t {
+  kOperatingSystem,  ///< CKF_OS_LOCKING_OK alone
+  kCallbacks,        ///< functions to make and use mutexes by, and CKF_OS_LOCKING_OK
+};
+
 struct ModuleOptions {
   std::string path;  ///< of the shared object; a name without '/' is looked up by p11-kit
   /// Text for C_Initialize's pReserved (NSS softokn cannot start without). The module is then
   /// initialised directly with CKF_OS_LOCKING_OK, and shared with no other user of p11-kit.
   std::optional<std::string> init_reserved = {};
+  /// With kCallbacks the module is initialised directly as well.
+  Locking locking = Locking::kOperatingSystem;
 };
 
 struct ModuleInfo {
@@ -97,9 +105,14 @@ class Module {
  private:
   enum class Ours : std::uint8_t { kYes, kNo };  ///< whether C_Initialize was ours
 
-  Module(CK_FUNCTION_LIST* functions, CK_FUNCTION_LIST* raw,
-         std::optional<std::string> init_reserved)
-      : functions_(functions), raw_(raw), init_reserved_(std::move(init_reserved)) {}
+  Module(CK_FUNCTION_LIST* functions, CK_FUNCTION_LIST* raw, const ModuleOptions& options)
+      : functions_(functions),
+        raw_(raw),
+        init_reserved_(options.init_reserved),
+        locking_(options.locking) {}
+
+  /// Whether p11-kit initialises and finalises the module, for all of its users.
+  bool is_managed() const { return functions_ != raw_; }
 
   CK_RV initialize();
   bool is_up() const;
@@ -108,6 +121,7 @@ class Module {
   CK_FUNCTION_LIST* functions_;  ///< p11-kit's, or raw_
   CK_FUNCTION_LIST* raw_;        ///< the module's own
   std::optional<std::string> init_reserved_;
+  Locking locking_;
   Ours ours_ = Ours::kYes;
   bool was_initialized_ = false;
   bool leave_loaded_ = false;  ///< it may be running, and code that runs is not unloaded

@@ -1,6 +1,7 @@
 #include "pkcs11/session_pool.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace keyhold::pkcs11 {
 namespace {
@@ -157,15 +158,29 @@ Result<SessionLease> SessionPool::lease() {
 Result<std::unique_ptr<OwnerSession>> SessionPool::open_owner() {
   // The lease keeps the pool from being suspended meanwhile, and has logged in.
   PKCS11_TRY_ASSIGN(const SessionLease lease, this->lease());
-  PKCS11_TRY_ASSIGN(Session session, Session::open(module_, slot_id_.load(), options_.access));
+  PKCS11_TRY_ASSIGN(Session session, open_session());
   return std::make_unique<OwnerSession>(std::move(session));
+}
+
+Result<Session> SessionPool::open_session() {
+  if (options_.open_interval.count() > 0) {
+    // Each waits for its own turn: the lock is held for no longer than it takes to draw one.
+    Deadline turn;
+    {
+      const std::lock_guard guard(turn_mutex_);
+      turn = std::max(std::chrono::steady_clock::now(), next_turn_);
+      next_turn_ = turn + options_.open_interval;
+    }
+    std::this_thread::sleep_until(turn);
+  }
+  return Session::open(module_, slot_id_.load(), options_.access);
 }
 
 Result<void> SessionPool::prepare(Slot& slot) {
   PKCS11_TRY(ensure_login());
   if (slot.session && (slot.session->broken() || slot.session->stale())) slot.session.reset();
   if (slot.session) return {};
-  PKCS11_TRY_ASSIGN(Session session, Session::open(module_, slot_id_.load(), options_.access));
+  PKCS11_TRY_ASSIGN(Session session, open_session());
   slot.session.emplace(std::move(session));
   slot.open.store(true, std::memory_order_relaxed);
   return {};
@@ -195,7 +210,7 @@ Result<void> SessionPool::log_in_again() {
     if (!info) parked_.reset();
   }
   if (!parked_) {
-    PKCS11_TRY_ASSIGN(Session session, Session::open(module_, slot_id_.load(), options_.access));
+    PKCS11_TRY_ASSIGN(Session session, open_session());
     parked_.emplace(std::move(session));
     PKCS11_TRY_ASSIGN(const CK_SESSION_INFO info, parked_->info());
     // Another user of the module has logged in, or the login outlived the lost session.

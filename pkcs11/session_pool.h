@@ -26,6 +26,8 @@ struct PoolOptions {
   /// CKR_SESSION_COUNT to pass.
   std::chrono::milliseconds wait{2000};
   Access access = Access::kReadWrite;
+  /// Between two sessions that are opened; some tokens refuse those that come faster.
+  std::chrono::milliseconds open_interval{0};
   /// Fetches the user PIN each time a login is needed, so that the pool need not keep it. Without
   /// one the pool never logs in.
   std::function<Result<SecretBytes>()> pin;
@@ -132,6 +134,7 @@ class SessionPool {
   // Tries `claim` at each change, until it answers something that is true or time is up.
   template <typename Claim>
   auto wait_for(Deadline until, Claim claim) -> decltype(claim());
+  Result<Session> open_session();
   Result<void> prepare(Slot& slot);
   Result<void> ensure_login();
   Result<void> log_in_again();
@@ -146,6 +149,9 @@ class SessionPool {
   std::atomic<std::size_t> waiting_{0};
   std::mutex wait_mutex_;
   std::condition_variable changed_;
+
+  std::mutex turn_mutex_;
+  Deadline next_turn_{};  ///< when the next session may be opened; guarded by turn_mutex_
 
   std::atomic<std::uint64_t> logged_in_generation_{0};  ///< of the module; 0: must be looked at
   std::mutex login_mutex_;

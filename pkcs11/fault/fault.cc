@@ -16,10 +16,13 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "pkcs11/cryptoki.h"
 #include "pkcs11/error.h"
+#include "pkcs11/fault/imitation.h"
 #include "pkcs11/fault/script.h"
 
 namespace keyhold::pkcs11::fault {
@@ -77,7 +80,7 @@ class LiveScript {
       edition_ = now;
       load();
     }
-    if (unreadable_) return Decision{0, Action::kInstead, CKR_FUNCTION_REJECTED};
+    if (unreadable_) return Decision{0, Action::kInstead, CKR_FUNCTION_REJECTED, {}};
     return script_.next(function);
   }
 
@@ -175,6 +178,7 @@ struct State {
   CK_FUNCTION_LIST* module = load_module();
   LiveScript script{std::getenv("KEYHOLD_FAULT_SCRIPT")};
   Trace trace{std::getenv("KEYHOLD_FAULT_TRACE")};
+  Imitator imitator;
 };
 
 State& state() {
@@ -203,7 +207,7 @@ CK_RV intercept(FunctionId id, const Call& call) {
     all.trace.write(name, CKR_OK, " exit-before");
     ::_exit(kExitCode);
   }
-  const CK_RV rv = call();
+  const CK_RV rv = call(std::string_view(decision.imitation));
   if (decision.action == Action::kExitAfter) {
     all.trace.write(name, rv, " exit-after");
     ::_exit(kExitCode);
@@ -216,6 +220,42 @@ CK_RV intercept(FunctionId id, const Call& call) {
   return rv;
 }
 
+// The call, as it is or as another token would answer it.
+template <FunctionId kId, typename Entry, typename... Args>
+CK_RV imitate(std::string_view what, Entry entry, Args&... args) {
+  Imitator& imitator = state().imitator;
+  const std::tuple<Args&...> given(args...);
+  if constexpr (kId == kC_Initialize) {
+    if (const auto refusal = imitator.initialize(what, std::get<0>(given))) return *refusal;
+  } else if constexpr (kId == kC_OpenSession) {
+    if (const auto refusal = imitator.open_session(what)) return *refusal;
+    const CK_RV rv = entry(args...);
+    if (rv == CKR_OK) imitator.opened(*std::get<4>(given));
+    return rv;
+  } else if constexpr (kId == kC_CloseSession) {
+    imitator.closed(std::get<0>(given));
+  } else if constexpr (kId == kC_CloseAllSessions || kId == kC_Finalize) {
+    imitator.closed_all();
+  } else if constexpr (kId == kC_Login) {
+    const auto refusal = imitator.login(what, std::get<2>(given), std::get<3>(given));
+    if (refusal) return *refusal;
+  } else if constexpr (kId == kC_GenerateKey) {
+    std::vector<CK_ATTRIBUTE> kept;
+    Imitator::generate_key(what, std::get<2>(given), std::get<3>(given), kept);
+    return entry(args...);
+  } else if constexpr (kId == kC_EncryptInit) {
+    Imitator::OwnMechanism kept;
+    const auto refusal =
+        imitator.encrypt_init(what, std::get<0>(given), std::get<1>(given), kept);
+    return refusal ? *refusal : entry(args...);
+  } else if constexpr (kId == kC_Encrypt) {
+    const CK_ULONG room = *std::get<4>(given);
+    const CK_RV rv = entry(args...);
+    return imitator.encrypted(std::get<0>(given), std::get<3>(given), std::get<4>(given), room, rv);
+  }
+  return entry(args...);
+}
+
 // The function of our list that stands for `kMember` of the module's.
 template <FunctionId kId, auto kMember>
 struct Forward;
@@ -223,9 +263,10 @@ struct Forward;
 template <FunctionId kId, typename... Args, CK_RV (*CK_FUNCTION_LIST::*kMember)(Args...)>
 struct Forward<kId, kMember> {
   static CK_RV call(Args... args) {
-    return intercept(kId, [&] {
+    return intercept(kId, [&](std::string_view imitation) -> CK_RV {
       const auto entry = state().module->*kMember;
-      return entry != nullptr ? entry(args...) : CK_RV{CKR_FUNCTION_NOT_SUPPORTED};
+      if (entry == nullptr) return CKR_FUNCTION_NOT_SUPPORTED;
+      return imitate<kId>(imitation, entry, args...);
     });
   }
 };

@@ -1,6 +1,7 @@
 #include "pkcs11/fault/script.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
 
@@ -10,6 +11,16 @@ namespace keyhold::pkcs11::fault {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r";
+
+constexpr auto kImitations = std::to_array<ImitationRow>({
+    {"C_Initialize", "wants-callbacks", ImitationRow::Value::kNone},
+    {"C_OpenSession", "at-most", ImitationRow::Value::kNumber},
+    {"C_OpenSession", "spaced-ms", ImitationRow::Value::kNumber},
+    {"C_Login", "pin-prefix", ImitationRow::Value::kText},
+    {"C_GenerateKey", "short-id", ImitationRow::Value::kNumber},
+    {"C_EncryptInit", "iv-in-buffer", ImitationRow::Value::kNone},
+    {"C_EncryptInit", "iv-behind-message", ImitationRow::Value::kNone},
+});
 
 std::vector<std::string_view> words_of(std::string_view line) {
   line = line.substr(0, line.find('#'));
@@ -56,7 +67,30 @@ bool read_nth(std::string_view word, Rule& rule) {
   return true;
 }
 
-bool read_action(std::string_view word, Rule& rule) {
+/// `name` or `name=value`, of one of the function's imitations.
+bool read_imitation(std::string_view word, std::string_view function, Rule& rule) {
+  const auto equals = word.find('=');
+  const std::string_view name = word.substr(0, equals);
+  const auto row = std::ranges::find_if(kImitations, [&](const ImitationRow& each) {
+    return each.function == function && each.name == name;
+  });
+  if (row == kImitations.end()) return false;
+  const bool has_value = equals != std::string_view::npos;
+  if (has_value == (row->value == ImitationRow::Value::kNone)) return false;
+  if (row->value == ImitationRow::Value::kNumber &&
+      !number<std::uint32_t>(word.substr(equals + 1))) {
+    return false;
+  }
+  rule.action = Action::kImitate;
+  rule.imitation = word;
+  return true;
+}
+
+bool read_action(std::string_view word, std::string_view function, Rule& rule) {
+  constexpr std::string_view kImitatePrefix = "imitate:";
+  if (word.starts_with(kImitatePrefix)) {
+    return read_imitation(word.substr(kImitatePrefix.size()), function, rule);
+  }
   if (word == "pass") {
     rule.action = Action::kPass;
     return true;
@@ -87,6 +121,8 @@ bool read_action(std::string_view word, Rule& rule) {
 
 }  // namespace
 
+std::span<const ImitationRow> imitations() { return kImitations; }
+
 Script Script::parse(std::string_view text, std::span<const std::string_view> functions,
                      std::string* problem) {
   Script script;
@@ -105,7 +141,7 @@ Script Script::parse(std::string_view text, std::span<const std::string_view> fu
       bad = "no function '" + std::string(words[0]) + "'";
     } else if (!read_nth(words[1], rule)) {
       bad = "no number of a call: '" + std::string(words[1]) + "'";
-    } else if (!read_action(words[2], rule)) {
+    } else if (!read_action(words[2], words[0], rule)) {
       bad = "no action '" + std::string(words[2]) + "'";
     }
     if (!bad.empty()) {
@@ -132,6 +168,7 @@ Decision Script::next(std::size_t function) {
     }
     decision.action = rule.action;
     decision.rv = rule.rv;
+    decision.imitation = rule.imitation;
     break;
   }
   return decision;

@@ -19,6 +19,7 @@ enum class Action : std::uint8_t {
   kDelay,       ///< wait, then go on with the lines that follow
   kExitBefore,  ///< end the process without making the call
   kExitAfter,   ///< make the call, then end the process
+  kImitate,     ///< behave as another token does: `imitation`
 };
 
 /// A line of a script.
@@ -31,13 +32,23 @@ struct Rule {
   Action action = Action::kPass;
   CK_RV rv = CKR_OK;
   std::uint32_t delay_ms = 0;
+  std::string imitation;  ///< its name, and behind a `=` its value
 };
+
+/// Which imitations there are, and of which function; pkcs11/README.md says what each does.
+struct ImitationRow {
+  std::string_view function;
+  std::string_view name;
+  enum class Value : std::uint8_t { kNone, kNumber, kText } value;
+};
+std::span<const ImitationRow> imitations();
 
 /// What a call is to get: delays added up, and the first other action of the lines that are for it.
 struct Decision {
   std::uint32_t delay_ms = 0;
   Action action = Action::kPass;
   CK_RV rv = CKR_OK;
+  std::string imitation;
 };
 
 /// A script with the calls counted against it. Not safe for several threads.

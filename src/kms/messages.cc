@@ -80,7 +80,8 @@ Result<Encrypted> Messages::encrypt(const Key& key, ByteView plaintext,
   }
   TRY_ASSIGN(const auto message_key, token_.encryption_key(material.use));
 
-  std::array<std::uint8_t, token::kGcmIvSize> iv;
+  std::array<std::uint8_t, token::kMaxGcmIvSize> room;
+  const auto iv = std::span(room).first(token_.iv_size());
   random_.fill(iv);
   Bytes blob = ciphertext_header(message_key->construction(), key.id(), material.material_id,
                                  message_key->salt(), message_key->header_tag(), iv.size());
@@ -95,7 +96,7 @@ Result<Decrypted> Messages::decrypt(const Key& key, const CiphertextBlob& blob,
                                     const EncryptionContext& context) {
   const KeyMaterial* material = key.find_material(blob.material_id);
   if (material == nullptr || blob.key_id != key.id() ||
-      blob.construction != material->record.construction || blob.iv.size() != token::kGcmIvSize) {
+      blob.construction != material->record.construction || !token::is_iv_size(blob.iv.size())) {
     return Error(ErrorCode::kInvalidCiphertext);
   }
   TRY_ASSIGN(const auto message_key,

@@ -48,11 +48,18 @@ class Trials {
   Result<AdmissionReport> run() {
     TRY(need("generate a key with the template of key materials", [this] { return generate(); }));
     if (!key_) return std::move(report_);  // there is nothing to try the rest on
+    TRY(need("keep a name of 32 bytes in CKA_ID", [this] { return keep_name(); }));
     if (link_.profile().derivation == Derivation::kEcb) {
       TRY(need("derive keys by CKM_AES_ECB_ENCRYPT_DATA and authenticate by CKM_AES_CMAC",
                [this] { return derive_and_mac(); }));
     }
-    TRY(need("encrypt and decrypt by CKM_AES_GCM under the caller's IV", [this] { return gcm(); }));
+    if (link_.profile().gcm_iv == GcmIv::kFromCaller) {
+      TRY(need("encrypt and decrypt by CKM_AES_GCM under the caller's IV",
+               [this] { return gcm(); }));
+    } else {
+      TRY(need("encrypt by CKM_AES_GCM under fresh IVs of its own, and decrypt",
+               [this] { return gcm_under_own_ivs(); }));
+    }
     TRY(need("refuse ciphertexts that were changed, with a code of decrypt_bad_codes",
              [this] { return refuse_bad_ciphertexts(); }));
     TRY(need("answer random bytes", [this] { return random(); }));
@@ -113,17 +120,31 @@ class Trials {
     return {absent ? Outcome::kNotShown : Outcome::kRefused, error.text()};
   }
 
+  /// As long as the names of key materials.
+  static ByteView name() { return as_bytes("keyhold admission, 32 bytes long"); }
+
   pkcs11::Result<SessionObject> new_material() {
     return link_.objects().generate(
         pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
-        material_template(link_.profile(), Residence::kSession, as_bytes("keyhold admission"),
-                          "keyhold admission"));
+        material_template(link_.profile(), Residence::kSession, name(), "keyhold admission"));
   }
 
   Result<void> generate() {
     auto key = new_material();
     if (!key) return failed(key.error());
     key_.emplace(std::move(*key));
+    return {};
+  }
+
+  /// A token that cuts names off would not find its keys again, or find others.
+  Result<void> keep_name() {
+    const auto id = link_.on_session([&](pkcs11::Session& session) {
+      return pkcs11::get_attribute(session, key_->handle(), CKA_ID);
+    });
+    if (!id) return failed(id.error());
+    if (id->shown != pkcs11::Shown::kShown || !std::ranges::equal(id->value.view(), name())) {
+      return internal("it shows a CKA_ID of " + std::to_string(id->value.view().size()) + " bytes");
+    }
     return {};
   }
 
@@ -185,9 +206,26 @@ class Trials {
     const auto again = link_.encrypt(message_key(), iv_, aad(), plaintext());
     if (!again) return failed(again.error());
     if (*again != sealed_) return internal("the token does not use the caller's IV");
-    const auto other = link_.encrypt(message_key(), damaged(iv_, 0), aad(), plaintext());
+    Bytes other_iv = damaged(iv_, 0);
+    const auto other = link_.encrypt(message_key(), other_iv, aad(), plaintext());
     if (!other) return failed(other.error());
     if (*other == sealed_) return internal("the token does not use the caller's IV");
+    const auto opened = link_.decrypt(message_key(), iv_, aad(), sealed_);
+    if (!opened) return failed(opened.error());
+    if (!equal_in_constant_time(opened->view(), plaintext())) {
+      return internal("what was encrypted is not what was decrypted");
+    }
+    return {};
+  }
+
+  Result<void> gcm_under_own_ivs() {
+    auto sealed = link_.encrypt(message_key(), iv_, aad(), plaintext());
+    if (!sealed) return failed(sealed.error());
+    sealed_ = std::move(*sealed);
+    Bytes other_iv(iv_.size());
+    const auto other = link_.encrypt(message_key(), other_iv, aad(), plaintext());
+    if (!other) return failed(other.error());
+    if (other_iv == iv_) return internal("the token makes one IV twice");
     const auto opened = link_.decrypt(message_key(), iv_, aad(), sealed_);
     if (!opened) return failed(opened.error());
     if (!equal_in_constant_time(opened->view(), plaintext())) {
@@ -355,7 +393,7 @@ class Trials {
   AdmissionReport report_;
   std::optional<SessionObject> key_;
   std::optional<SessionObject> key_for_messages_;
-  std::array<std::uint8_t, kGcmIvSize> iv_{};
+  Bytes iv_{Bytes(link_.iv_size())};
   Bytes sealed_;
 };
 

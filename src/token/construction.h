@@ -52,6 +52,5 @@ Bytes header_message(ByteView subject, const EcbSalt& salt);
 /// The plaintext of the direct form's check value.
 inline constexpr std::array<std::uint8_t, 32> kDirectCheckPlaintext{};
 /// IV, ciphertext and tag.
-inline constexpr std::size_t kDirectCheckSize = 12 + 32 + 16;
 
 }  // namespace keyhold::token

@@ -89,7 +89,7 @@ pkcs11::Result<GeneratedMaterial> Materials::prove_new_for_messages(const Object
     derived.emplace(std::move(key));
   }
   const pkcs11::ObjectHandle key = derived ? derived->handle() : handle;
-  std::array<std::uint8_t, kGcmIvSize> iv;
+  Bytes iv(link_.iv_size());
   random_.fill(iv);
   const ByteView aad = as_bytes(kCheckDomain);
   PKCS11_TRY_ASSIGN(const Bytes ciphertext, link_.encrypt(key, iv, aad, kDirectCheckPlaintext));

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/key_spec.h"
+#include "pkcs11/crypto.h"
 #include "pkcs11/session.h"
 #include "token/construction.h"
 #include "token/data_key_pairs.h"
@@ -67,12 +68,41 @@ class Measurement {
 
   static Bytes derivation_data_of_nothing() { return Bytes(kDerivedKeySize, 0); }
 
+  /// Whether the token encrypts so that it can decrypt, with the IV made as one of the three say.
   bool encrypts(pkcs11::ObjectHandle key) {
-    random_.fill(iv_);
-    auto sealed = link_.encrypt(key, iv_, as_bytes(kLabel), as_bytes(kLabel));
+    for (const GcmIv way : {GcmIv::kFromCaller, GcmIv::kInBuffer, GcmIv::kBehindMessage}) {
+      if (!encrypts(key, way)) continue;
+      measured_.gcm_iv = way;
+      return true;
+    }
+    return false;
+  }
+
+  bool encrypts(pkcs11::ObjectHandle key, GcmIv way) {
+    Bytes iv(iv_size_of(way));
+    if (way == GcmIv::kFromCaller) random_.fill(iv);
+    const Bytes given = iv;
+    const ByteView text = as_bytes(kLabel);
+    auto mechanism = way == GcmIv::kBehindMessage
+                         ? pkcs11::Mechanism::gcm_with_iv_behind(iv.size(), text)
+                         : pkcs11::Mechanism::gcm(iv, text);
+    if (!mechanism) return false;
+    auto sealed = link_.on_session([&](pkcs11::Session& session) {
+      return pkcs11::encrypt(session, *mechanism, key, text);
+    });
     if (!sealed) return false;
+    if (way == GcmIv::kBehindMessage) {
+      if (sealed->size() != text.size() + kGcmTagSize + iv.size()) return false;
+      std::copy(sealed->end() - static_cast<std::ptrdiff_t>(iv.size()), sealed->end(), iv.begin());
+      sealed->resize(sealed->size() - iv.size());
+    } else {
+      std::ranges::copy(mechanism->iv(), iv.begin());
+      if ((way == GcmIv::kFromCaller) != (iv == given)) return false;
+    }
+    iv_ = iv;
     sealed_ = std::move(*sealed);
-    return true;
+    const auto opened = link_.decrypt(key, iv_, text, sealed_);
+    return opened && equal_in_constant_time(opened->view(), text);
   }
 
   /// The least that has to be left out of the templates so that keys can be made: nothing, one
@@ -189,7 +219,7 @@ class Measurement {
   Random& random_;
   MeasuredProfile measured_;
   std::optional<SessionObject> direct_;  // a material that encrypts by itself
-  std::array<std::uint8_t, kGcmIvSize> iv_{};
+  Bytes iv_;
   Bytes sealed_;
 };
 

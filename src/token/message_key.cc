@@ -21,8 +21,11 @@ struct DirectCheck {
 };
 
 std::optional<DirectCheck> direct_check(ByteView check_value) {
-  if (check_value.size() != kDirectCheckSize) return std::nullopt;
-  return DirectCheck{check_value.first(kGcmIvSize), check_value.subspan(kGcmIvSize)};
+  constexpr std::size_t kSealed = kDirectCheckPlaintext.size() + kGcmTagSize;
+  if (check_value.size() < kSealed || !is_iv_size(check_value.size() - kSealed)) {
+    return std::nullopt;
+  }
+  return DirectCheck{check_value.first(check_value.size() - kSealed), check_value.last(kSealed)};
 }
 
 }  // namespace
@@ -42,7 +45,7 @@ pkcs11::Result<std::shared_ptr<MaterialObject>> MaterialObject::open(TokenLink& 
 
 pkcs11::Result<Bytes> MaterialObject::make_check_value(TokenLink& link, Random& random) const {
   if (check_) return link.cmac(check_->handle(), as_bytes(kCheckDomain));
-  Bytes value(kGcmIvSize);
+  Bytes value(link.iv_size());
   random.fill(value);
   PKCS11_TRY_ASSIGN(const Bytes ciphertext,
                     link.encrypt(base_, value, as_bytes(kCheckDomain), kDirectCheckPlaintext));

@@ -85,7 +85,8 @@ class Pkcs11Token::Impl {
   Result<MessageKeyPtr> encryption_key(const Material& material);
   Result<MessageKeyPtr> decryption_key(const Material& material, ByteView salt,
                                        ByteView header_tag);
-  Result<Bytes> encrypt(const MessageKey& key, ByteView iv, ByteView aad, ByteView plaintext);
+  Result<Bytes> encrypt(const MessageKey& key, std::span<std::uint8_t> iv, ByteView aad,
+                        ByteView plaintext);
   Result<Secret> decrypt(const MessageKey& key, ByteView iv, ByteView aad,
                          ByteView ciphertext_and_tag);
   Result<Bytes> sign(const Material& material, Algorithm algorithm, const Message& message) {
@@ -198,11 +199,12 @@ Result<MessageKeyPtr> Pkcs11Token::Impl::decryption_key(const Material& material
   return MessageKeyPtr(std::move(key));
 }
 
-Result<Bytes> Pkcs11Token::Impl::encrypt(const MessageKey& message_key, ByteView iv, ByteView aad,
+Result<Bytes> Pkcs11Token::Impl::encrypt(const MessageKey& message_key,
+                                         std::span<std::uint8_t> iv, ByteView aad,
                                          ByteView plaintext) {
   const SessionKey* key = &own(message_key);
   if (!keys_.made(*key)) return internal("a message key of another token");
-  if (iv.size() != kGcmIvSize) return internal("an IV has 12 bytes");
+  if (iv.size() != link_->iv_size()) return internal("an IV has another length");
   TRY_ASSIGN(const Inside inside, guard_.enter());
   // encryption_key() renews a key in time. Whoever held on to one has another such number of
   // messages, and together they stay within the 2^32 of SP 800-38D.
@@ -243,7 +245,7 @@ Result<Secret> Pkcs11Token::Impl::decrypt(const MessageKey& message_key, ByteVie
                                           ByteView ciphertext_and_tag) {
   const SessionKey* key = &own(message_key);
   if (!keys_.made(*key)) return internal("a message key of another token");
-  if (iv.size() != kGcmIvSize || ciphertext_and_tag.size() < kGcmTagSize) {
+  if (!is_iv_size(iv.size()) || ciphertext_and_tag.size() < kGcmTagSize) {
     return invalid_ciphertext("IV or ciphertext has a wrong length");
   }
   TRY_ASSIGN(const Inside inside, guard_.enter());
@@ -382,7 +384,9 @@ Result<MessageKeyPtr> Pkcs11Token::decryption_key(const Material& material, Byte
                                                   ByteView header_tag) {
   return impl_->decryption_key(material, salt, header_tag);
 }
-Result<Bytes> Pkcs11Token::encrypt(const MessageKey& key, ByteView iv, ByteView aad,
+std::size_t Pkcs11Token::iv_size() const { return impl_->link().iv_size(); }
+
+Result<Bytes> Pkcs11Token::encrypt(const MessageKey& key, std::span<std::uint8_t> iv, ByteView aad,
                                    ByteView plaintext) {
   return impl_->encrypt(key, iv, aad, plaintext);
 }

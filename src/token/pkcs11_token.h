@@ -53,7 +53,8 @@ class Pkcs11Token final : public Token {
   Result<MessageKeyPtr> encryption_key(const Material& material) override;
   Result<MessageKeyPtr> decryption_key(const Material& material, ByteView salt,
                                        ByteView header_tag) override;
-  Result<Bytes> encrypt(const MessageKey& key, ByteView iv, ByteView aad,
+  std::size_t iv_size() const override;
+  Result<Bytes> encrypt(const MessageKey& key, std::span<std::uint8_t> iv, ByteView aad,
                         ByteView plaintext) override;
   Result<Secret> decrypt(const MessageKey& key, ByteView iv, ByteView aad,
                          ByteView ciphertext_and_tag) override;

@@ -129,6 +129,17 @@ std::optional<std::string_view> read_environment(const toml::node& node, Profile
   return std::nullopt;
 }
 
+std::optional<std::string_view> read_pin_format(const toml::node& node, Profile& profile) {
+  const auto value = node.value_exact<std::string>();
+  const auto place = value ? value->find(kPinPlace) : std::string::npos;
+  if (place == std::string::npos ||
+      value->find(kPinPlace, place + kPinPlace.size()) != std::string::npos) {
+    return "must be a string with one {pin} in it";
+  }
+  profile.pin_format = *value;
+  return std::nullopt;
+}
+
 std::optional<std::string> absolute_path(const std::string& text) {
   if (text.empty() || text.front() != '/') return std::nullopt;
   return text;
@@ -142,11 +153,18 @@ const std::map<std::string, Read, std::less<>>& readers() {
       {"module.path", text(&Profile::module)},
       {"module.env", read_environment},
       {"module.init_reserved", text(&Profile::init_reserved)},
+      {"module.init_locking",
+       word(&Profile::init_locking,
+            std::map<std::string_view, InitLocking>{{"os", InitLocking::kOperatingSystem},
+                                                    {"callbacks", InitLocking::kCallbacks}},
+            "must be \"os\" or \"callbacks\"")},
+      {"token.pin_format", read_pin_format},
       {"token.label", text(&Profile::token_label)},
       {"token.serial", text(&Profile::token_serial)},
       {"sessions.max_sessions", number(&Profile::max_sessions, 3, kMany)},
       {"sessions.calls_at_once", number(&Profile::calls_at_once, 1, 4096)},
       {"sessions.call_timeout", duration(&Profile::call_timeout)},
+      {"sessions.open_interval", duration(&Profile::open_interval)},
       {"recovery.backoff_first", duration(&Profile::backoff_first)},
       {"recovery.backoff_last", duration(&Profile::backoff_last)},
       {"recovery.restart_after_hang", duration(&Profile::restart_after_hang)},
@@ -166,6 +184,12 @@ const std::map<std::string, Read, std::less<>>& readers() {
             std::map<std::string_view, DataKeyPairs>{{"token", DataKeyPairs::kMadeInToken},
                                                      {"service", DataKeyPairs::kMadeInService}},
             "must be \"token\" or \"service\"")},
+      {"keys.gcm_iv",
+       word(&Profile::gcm_iv,
+            std::map<std::string_view, GcmIv>{{"caller", GcmIv::kFromCaller},
+                                              {"token-in-buffer", GcmIv::kInBuffer},
+                                              {"token-behind-message", GcmIv::kBehindMessage}},
+            "must be \"caller\", \"token-in-buffer\" or \"token-behind-message\"")},
       {"message_keys.max_messages",
        number(&Profile::message_key_max_messages, 1, std::int64_t{1} << 31)},
       {"message_keys.max_age", duration(&Profile::message_key_max_age)},
@@ -228,6 +252,8 @@ Result<void> apply_override(const std::string& line, Profile& profile) {
 }
 
 }  // namespace
+
+std::size_t iv_size_of(GcmIv iv) { return iv == GcmIv::kBehindMessage ? 16 : 12; }
 
 Result<Profile> parse_profile(std::string_view text, std::span<const std::string> overrides) {
   TRY_ASSIGN(const toml::table document, parse_toml(text, ""));

@@ -49,10 +49,28 @@ enum class DataKeyPairs : std::uint8_t {
 /// by the same process's sessions alone, and its value by none, since it is sensitive.
 enum class MessageKeyObjects : std::uint8_t { kPublic, kPrivate };
 
+/// Who makes the IVs of AES-GCM, and where they are handed over.
+enum class GcmIv : std::uint8_t {
+  kFromCaller,     ///< 12 bytes of the service's, random
+  kInBuffer,       ///< the token writes 12 bytes of its own into a buffer of zeros (CloudHSM, nShield)
+  kBehindMessage,  ///< 16 bytes of its own, behind ciphertext and tag (Luna in FIPS mode)
+};
+/// In bytes.
+std::size_t iv_size_of(GcmIv iv);
+
+/// How a module is told that several threads will call it.
+enum class InitLocking : std::uint8_t {
+  kOperatingSystem,  ///< it locks by what the operating system has
+  kCallbacks,        ///< it is given functions to lock by
+};
+
 /// A CK_RV, in a header that knows nothing of PKCS#11.
 using ReturnCode = unsigned long;
 /// A CK_ATTRIBUTE_TYPE, likewise.
 using AttributeType = unsigned long;
+
+/// Stands for the PIN in Profile::pin_format.
+inline constexpr std::string_view kPinPlace = "{pin}";
 
 struct Profile {
   // [module]
@@ -61,15 +79,20 @@ struct Profile {
   std::vector<std::pair<std::string, std::string>> module_env;
   /// Handed to C_Initialize as pReserved, for modules that take their configuration so (NSS).
   std::string init_reserved;
+  InitLocking init_locking = InitLocking::kOperatingSystem;
 
   // [token]: at least one of them; all that are given must match exactly one token.
   std::string token_label;
   std::string token_serial;
+  /// What C_Login is given, `{pin}` standing for the PIN: `CU-name:{pin}`, `0001{pin}`.
+  std::string pin_format = "{pin}";
 
   // [sessions]
   std::size_t max_sessions = 34;  ///< open at once, the parked one and the owner of keys included
   std::size_t calls_at_once = 32;
   std::chrono::milliseconds call_timeout{10'000};
+  /// Between two C_OpenSession; 0: none.
+  std::chrono::milliseconds open_interval{0};
 
   // [recovery]
   std::chrono::milliseconds backoff_first{100};
@@ -85,6 +108,7 @@ struct Profile {
   std::vector<ReturnCode> decrypt_bad_codes;
   OaepPadding oaep_padding = OaepPadding::kRemovedInToken;
   DataKeyPairs data_key_pairs = DataKeyPairs::kMadeInService;
+  GcmIv gcm_iv = GcmIv::kFromCaller;
 
   // [message_keys]
   std::uint64_t message_key_max_messages = std::uint64_t{1} << 31;

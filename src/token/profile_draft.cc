@@ -53,6 +53,9 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
   if (!profile.init_reserved.empty()) {
     line("init_reserved", quoted(profile.init_reserved), "C_Initialize wants its configuration.");
   }
+  if (profile.init_locking == InitLocking::kCallbacks) {
+    line("init_locking", "\"callbacks\"", "It was started so.");
+  }
   if (!profile.module_env.empty()) {
     out += "env = { ";
     for (const auto& [name, value] : profile.module_env) {
@@ -62,6 +65,9 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
     out += " }\n";
   }
   section("token");
+  if (profile.pin_format != kPinPlace) {
+    line("pin_format", quoted(profile.pin_format), "What it wants to be given as its PIN.");
+  }
   line("label", quoted(check.identity.label), "");
   line("serial", quoted(check.identity.serial), "Two tokens may bear one label.");
 
@@ -73,6 +79,10 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
            ? std::to_string(measured.sessions) + " could be open at once."
            : "It opened more than these without complaint.");
   line("calls_at_once", std::to_string(sessions - 2), "");
+  if (profile.open_interval.count() > 0) {
+    line("open_interval", quoted(std::to_string(profile.open_interval.count()) + "ms"),
+         "It was reached so.");
+  }
 
   section("keys");
   line("derivation", measured.derivation == Derivation::kEcb ? "\"ecb\"" : "\"none\"",
@@ -80,6 +90,11 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
            ? "CKM_AES_ECB_ENCRYPT_DATA derives, and CKM_AES_CMAC authenticates."
            : "It does not derive by CKM_AES_ECB_ENCRYPT_DATA, or does not authenticate by "
              "CKM_AES_CMAC.");
+  if (measured.gcm_iv != GcmIv::kFromCaller) {
+    line("gcm_iv",
+         measured.gcm_iv == GcmIv::kInBuffer ? "\"token-in-buffer\"" : "\"token-behind-message\"",
+         "It makes the IVs of AES-GCM itself.");
+  }
   if (!measured.template_drop.empty()) {
     line("template_drop", list_of(measured.template_drop, attribute_name),
          "A key was not made while its template had them.");

@@ -34,13 +34,14 @@ Sealer::Sealer(Token& token, Material material, Random& random)
 
 Result<Bytes> Sealer::seal(ByteView plaintext, ByteView aad) {
   TRY_ASSIGN(const MessageKeyPtr key, token_.encryption_key(material_));
-  std::array<std::uint8_t, kGcmIvSize> iv;
+  Bytes iv(token_.iv_size());
   random_.fill(iv);
   Bytes sealed{kVersion, static_cast<std::uint8_t>(key->construction())};
   append(sealed, key->salt());
   append(sealed, key->header_tag());
-  append(sealed, iv);
+  sealed.push_back(static_cast<std::uint8_t>(iv.size()));
   TRY_ASSIGN(const Bytes ciphertext, token_.encrypt(*key, iv, sealed_aad(sealed, aad), plaintext));
+  append(sealed, iv);
   append(sealed, ciphertext);
   return sealed;
 }
@@ -53,9 +54,13 @@ Result<Secret> Sealer::open(ByteView sealed, ByteView aad) {
   const bool derived = material_.construction == Construction::kEcbDerived;
   const std::size_t salt_size = derived ? kEcbSaltSize : 0;
   const std::size_t tag_size = derived ? kCmacSize : 0;
-  const std::size_t header_size = 2 + salt_size + tag_size + kGcmIvSize;
-  if (sealed.size() < header_size + kGcmTagSize) return not_ours("too short");
+  const std::size_t header_size = 2 + salt_size + tag_size + 1;
+  if (sealed.size() < header_size) return not_ours("too short");
   const ByteView header = sealed.first(header_size);
+  const std::size_t iv_size = header.back();
+  if (!is_iv_size(iv_size) || sealed.size() < header_size + iv_size + kGcmTagSize) {
+    return not_ours("too short");
+  }
 
   auto key = token_.decryption_key(material_, header.subspan(2, salt_size),
                                    header.subspan(2 + salt_size, tag_size));
@@ -63,8 +68,8 @@ Result<Secret> Sealer::open(ByteView sealed, ByteView aad) {
     if (key.error().code() == ErrorCode::kInvalidCiphertext) return not_ours("header tag");
     return key.error();
   }
-  auto plaintext = token_.decrypt(**key, header.last(kGcmIvSize), sealed_aad(header, aad),
-                                  sealed.subspan(header_size));
+  auto plaintext = token_.decrypt(**key, sealed.subspan(header_size, iv_size),
+                                  sealed_aad(header, aad), sealed.subspan(header_size + iv_size));
   if (!plaintext && plaintext.error().code() == ErrorCode::kInvalidCiphertext) {
     return not_ours("tag");
   }

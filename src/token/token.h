@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,7 +107,12 @@ class MessageKey {
 };
 using MessageKeyPtr = std::shared_ptr<const MessageKey>;
 
-inline constexpr std::size_t kGcmIvSize = 12;
+inline constexpr std::size_t kGcmIvSize = 12;  ///< of IVs that the service makes
+inline constexpr std::size_t kMaxGcmIvSize = 16;  ///< of those that tokens make
+/// Whether messages may have IVs of that many bytes.
+inline constexpr bool is_iv_size(std::size_t size) {
+  return size == kGcmIvSize || size == kMaxGcmIvSize;
+}
 inline constexpr std::size_t kGcmTagSize = 16;
 
 class Token {
@@ -152,8 +158,11 @@ class Token {
   /// so that a forged header costs no derivation and no memory: kInvalidCiphertext.
   virtual Result<MessageKeyPtr> decryption_key(const Material& material, ByteView salt,
                                                ByteView header_tag) = 0;
-  /// AES-256-GCM; answers ciphertext followed by the 16-byte tag. `iv` is kGcmIvSize bytes.
-  virtual Result<Bytes> encrypt(const MessageKey& key, ByteView iv, ByteView aad,
+  /// How many bytes the IVs of this token's messages have.
+  virtual std::size_t iv_size() const = 0;
+  /// AES-256-GCM; answers ciphertext followed by the 16-byte tag. `iv` (iv_size() bytes) is what to
+  /// encrypt under; where the token makes its own, that one stands there afterwards.
+  virtual Result<Bytes> encrypt(const MessageKey& key, std::span<std::uint8_t> iv, ByteView aad,
                                 ByteView plaintext) = 0;
   virtual Result<Secret> decrypt(const MessageKey& key, ByteView iv, ByteView aad,
                                  ByteView ciphertext_and_tag) = 0;

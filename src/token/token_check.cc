@@ -65,6 +65,7 @@ Profile with(Profile profile, const MeasuredProfile& measured) {
   profile.decrypt_bad_codes = measured.decrypt_bad_codes;
   profile.oaep_padding = measured.oaep_padding;
   profile.data_key_pairs = measured.data_key_pairs;
+  profile.gcm_iv = measured.gcm_iv;
   return profile;
 }
 

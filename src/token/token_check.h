@@ -27,6 +27,7 @@ struct MeasuredProfile {
   std::size_t sessions = 0;
   OaepPadding oaep_padding = OaepPadding::kRemovedInToken;
   DataKeyPairs data_key_pairs = DataKeyPairs::kMadeInService;
+  GcmIv gcm_iv = GcmIv::kFromCaller;
 };
 /// More than these are not tried: no service needs them.
 inline constexpr std::size_t kMostSessions = 64;

@@ -137,14 +137,14 @@ Result<void> TokenGuard::make_health_key() {
 
 /// Tokens that came back have been seen to encrypt what nobody could decrypt.
 Result<void> TokenGuard::prove_messages() {
-  constexpr std::array<std::uint8_t, kGcmIvSize> kIv{};
+  Bytes iv(link_.iv_size());  // the key is used once
   const auto key = link_.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
                                             message_key_template(link_.profile()));
   if (!key) return to_error(key.error(), "making a key for a message of known answer");
   const ByteView message = as_bytes(kCheckDomain);
-  const auto sealed = link_.encrypt(key->handle(), kIv, message, message);
+  const auto sealed = link_.encrypt(key->handle(), iv, message, message);
   if (!sealed) return to_error(sealed.error(), "encrypting a message of known answer");
-  const auto opened = link_.decrypt(key->handle(), kIv, message, *sealed);
+  const auto opened = link_.decrypt(key->handle(), iv, message, *sealed);
   if (!opened) return to_error(opened.error(), "decrypting a message of known answer");
   if (equal_in_constant_time(opened->view(), message)) return {};
   return internal("the token encrypts what it does not decrypt");

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "token/storage_folders.h"
+#include "token/token.h"
 
 namespace keyhold::token {
 namespace {
@@ -21,6 +22,18 @@ StorageFolders folders(const Profile& profile) {
   return StorageFolders(profile.sync_folders, profile.token_object_copy);
 }
 
+/// The PIN as the token wants it.
+Secret formatted(std::string_view format, const Secret& pin) {
+  const auto place = format.find(kPinPlace);
+  const std::string_view before = format.substr(0, place);
+  const std::string_view after = format.substr(place + kPinPlace.size());
+  Secret whole(before.size() + pin.view().size() + after.size());
+  std::uint8_t* at = std::ranges::copy(as_bytes(before), whole.data()).out;
+  at = std::ranges::copy(pin.view(), at).out;
+  std::ranges::copy(as_bytes(after), at);
+  return whole;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secret pin) {
@@ -29,9 +42,12 @@ Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secre
         value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
     if (failed != 0) return Error(ErrorCode::kValidation, "profile: module.env: " + name);
   }
-  std::unique_ptr<TokenLink> link(new TokenLink(profile, std::move(pin)));
+  std::unique_ptr<TokenLink> link(new TokenLink(profile, formatted(profile.pin_format, pin)));
   pkcs11::ModuleOptions options;
   options.path = profile.module;
+  options.locking = profile.init_locking == InitLocking::kCallbacks
+                        ? pkcs11::Locking::kCallbacks
+                        : pkcs11::Locking::kOperatingSystem;
   if (!profile.init_reserved.empty()) options.init_reserved = profile.init_reserved;
   auto module = pkcs11::Module::open(options);
   if (!module) return to_error(module.error(), "loading " + profile.module);
@@ -40,6 +56,7 @@ Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secre
   pkcs11::PoolOptions pool;
   pool.max_sessions = profile.max_sessions - 2;  // the parked one and the owner of session objects
   pool.wait = profile.call_timeout;
+  pool.open_interval = profile.open_interval;
   pool.pin = [link = link.get()]() -> pkcs11::Result<pkcs11::SecretBytes> {
     return pkcs11::SecretBytes(link->pin_.view());
   };
@@ -94,16 +111,51 @@ Result<void> TokenLink::log_in() {
 
 bool TokenLink::pin_refused() const { return pin_refused_; }
 
-pkcs11::Result<Bytes> TokenLink::encrypt(pkcs11::ObjectHandle key, ByteView iv, ByteView aad,
-                                         ByteView plaintext) {
-  PKCS11_TRY_ASSIGN(const pkcs11::Mechanism mechanism, pkcs11::Mechanism::gcm(iv, aad));
-  auto ciphertext = on_session([&](pkcs11::Session& session) {
+pkcs11::Result<Bytes> TokenLink::encrypt_under(const pkcs11::Mechanism& mechanism,
+                                               pkcs11::ObjectHandle key, ByteView plaintext) {
+  return on_session([&](pkcs11::Session& session) {
     return pkcs11::encrypt(session, mechanism, key, plaintext);
   });
-  // A token that makes its own IVs would leave a ciphertext that nobody can decrypt.
-  if (ciphertext && !std::ranges::equal(mechanism.iv(), iv)) {
-    return pkcs11::Error(CKR_MECHANISM_PARAM_INVALID, "C_Encrypt", "the token changed the IV");
+}
+
+pkcs11::Result<Bytes> TokenLink::encrypt(pkcs11::ObjectHandle key, std::span<std::uint8_t> iv,
+                                         ByteView aad, ByteView plaintext) {
+  // A token that does not keep to what its profile says of it would leave a ciphertext that nobody
+  // can decrypt.
+  const auto broken = [](const char* what) {
+    return pkcs11::Error(CKR_MECHANISM_PARAM_INVALID, "C_Encrypt", what);
+  };
+  switch (profile_.gcm_iv) {
+    case GcmIv::kFromCaller: {
+      PKCS11_TRY_ASSIGN(const pkcs11::Mechanism mechanism, pkcs11::Mechanism::gcm(iv, aad));
+      auto ciphertext = encrypt_under(mechanism, key, plaintext);
+      if (ciphertext && !std::ranges::equal(mechanism.iv(), iv)) {
+        return broken("the token changed the IV");
+      }
+      return ciphertext;
+    }
+    case GcmIv::kInBuffer: {
+      const Bytes zeros(iv.size());
+      PKCS11_TRY_ASSIGN(const pkcs11::Mechanism mechanism, pkcs11::Mechanism::gcm(zeros, aad));
+      auto ciphertext = encrypt_under(mechanism, key, plaintext);
+      if (ciphertext && std::ranges::equal(mechanism.iv(), zeros)) {
+        return broken("the token made no IV");
+      }
+      std::ranges::copy(mechanism.iv(), iv.begin());
+      return ciphertext;
+    }
+    case GcmIv::kBehindMessage:
+      break;
   }
+  PKCS11_TRY_ASSIGN(const pkcs11::Mechanism mechanism,
+                    pkcs11::Mechanism::gcm_with_iv_behind(iv.size(), aad));
+  PKCS11_TRY_ASSIGN(Bytes ciphertext, encrypt_under(mechanism, key, plaintext));
+  if (ciphertext.size() != plaintext.size() + kGcmTagSize + iv.size()) {
+    return broken("the token put no IV behind the message");
+  }
+  std::copy(ciphertext.end() - static_cast<std::ptrdiff_t>(iv.size()), ciphertext.end(),
+            iv.begin());
+  ciphertext.resize(ciphertext.size() - iv.size());
   return ciphertext;
 }
 

@@ -50,8 +50,11 @@ class TokenLink {
     return use(**lease);
   }
 
-  /// AES-256-GCM; ciphertext and tag.
-  pkcs11::Result<Bytes> encrypt(pkcs11::ObjectHandle key, ByteView iv, ByteView aad,
+  /// How many bytes an IV has.
+  std::size_t iv_size() const { return iv_size_of(profile_.gcm_iv); }
+  /// AES-256-GCM; ciphertext and tag. `iv` (iv_size() bytes) is what to encrypt under; where the
+  /// token makes its own, that one stands there afterwards.
+  pkcs11::Result<Bytes> encrypt(pkcs11::ObjectHandle key, std::span<std::uint8_t> iv, ByteView aad,
                                 ByteView plaintext);
   pkcs11::Result<Secret> decrypt(pkcs11::ObjectHandle key, ByteView iv, ByteView aad,
                                  ByteView ciphertext_and_tag);
@@ -84,6 +87,8 @@ class TokenLink {
   bool may_pass() const { return may_pass_; }
 
  private:
+  pkcs11::Result<Bytes> encrypt_under(const pkcs11::Mechanism& mechanism, pkcs11::ObjectHandle key,
+                                      ByteView plaintext);
   TokenLink(const Profile& profile, Secret pin) : profile_(profile), pin_(std::move(pin)) {}
   Result<pkcs11::TokenInfo> find();
   Result<void> log_in();

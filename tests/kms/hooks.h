@@ -148,7 +148,8 @@ class HookedToken final : public token::Token {
                                               ByteView header_tag) override {
     return inner_.decryption_key(material, salt, header_tag);
   }
-  Result<Bytes> encrypt(const token::MessageKey& key, ByteView iv, ByteView aad,
+  std::size_t iv_size() const override { return inner_.iv_size(); }
+  Result<Bytes> encrypt(const token::MessageKey& key, std::span<std::uint8_t> iv, ByteView aad,
                         ByteView plaintext) override {
     return inner_.encrypt(key, iv, aad, plaintext);
   }
