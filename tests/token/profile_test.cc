@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "pkcs11/cryptoki.h"
@@ -33,20 +34,46 @@ TEST(ProfileTest, TheShippedSoftHsmProfileReads) {
                                      CKR_ENCRYPTED_DATA_LEN_RANGE}));
 }
 
-TEST(ProfileTest, EveryLineOfTheShippedProfilesHasItsReason) {
-  std::ifstream file(keyhold::test::source_folder() + "/hsm-config/softhsm-2.6.toml");
-  std::string line;
-  bool reasoned = false;
-  while (std::getline(file, line)) {
-    if (line.empty() || line[0] == '[') {
-      // The first lines of [module] and [token] say where, not how, and need no reason.
-      reasoned = line == "[module]" || line == "[token]" || reasoned;
-    } else if (line[0] == '#') {
-      reasoned = true;
-    } else {
-      EXPECT_TRUE(reasoned) << line;
+TEST(ProfileTest, EveryShippedProfileReadsAndBeginsWithItsReason) {
+  int profiles = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(keyhold::test::source_folder() + "/hsm-config")) {
+    SCOPED_TRACE(entry.path());
+    ++profiles;
+    const auto profile = read_profile(entry.path());
+    EXPECT_TRUE(profile) << profile.error().message();
+    std::ifstream file(entry.path());
+    std::string line;
+    std::getline(file, line);
+    EXPECT_TRUE(line.starts_with("# ")) << line;
+    // What describes a token's behaviour has its reason right before its section's lines.
+    std::string before;
+    while (std::getline(file, line)) {
+      const bool is_value = !line.empty() && line[0] != '#' && line[0] != '[';
+      if (is_value && line.starts_with("derivation")) {
+        EXPECT_TRUE(before.starts_with("#")) << line;
+      }
+      before = line;
     }
   }
+  EXPECT_GE(profiles, 6);
+}
+
+TEST(ProfileTest, HowATokenIsReachedAndWhoMakesIvs) {
+  const auto profile = parse_profile(
+      kLeast,
+      std::vector<std::string>{"token.pin_format=CU-name:{pin}", "module.init_locking=callbacks",
+                               "sessions.open_interval=50ms", "keys.gcm_iv=token-behind-message"});
+  ASSERT_TRUE(profile) << profile.error().message();
+  EXPECT_EQ(profile->pin_format, "CU-name:{pin}");
+  EXPECT_EQ(profile->init_locking, InitLocking::kCallbacks);
+  EXPECT_EQ(profile->open_interval, milliseconds(50));
+  EXPECT_EQ(profile->gcm_iv, GcmIv::kBehindMessage);
+  EXPECT_EQ(iv_size_of(profile->gcm_iv), 16U);
+  const auto usual = parse_profile(kLeast);
+  ASSERT_TRUE(usual);
+  EXPECT_EQ(usual->pin_format, kPinPlace);
+  EXPECT_EQ(iv_size_of(usual->gcm_iv), 12U);
 }
 
 TEST(ProfileTest, AModuleAndATokenAreNeeded) {
@@ -78,6 +105,8 @@ TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
   refused_in("sessions", "call_timeout = \"0s\"");
   refused_in("sessions", "call_timeout = \"99999999999d\"");
   refused_in("recovery", "backoff_last = \"1ms\"");
+  refused_in("sessions", "open_interval = 50");
+  refused_in("keys", "gcm_iv = \"token\"");
   refused_in("keys", "derivation = \"sha1\"");
   refused_in("keys", "template_drop = [\"CKA_SENSITIVE\"]");
   refused_in("keys", "template_drop = \"CKA_COPYABLE\"");
@@ -92,6 +121,15 @@ TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
   refused_in("storage", "keep_token_object_copy = \"yes\"");
   refused_in("storage", "keep_token_object_copy = true");  // of which folder?
   refused_in("storage", "serialise_object_writes = 1");
+}
+
+TEST(ProfileTest, WrongWaysToATokenAreRefusedByName) {
+  EXPECT_EQ(refusal(kLeast, {"module.init_locking=none"}),
+            "profile: module.init_locking: must be \"os\" or \"callbacks\"");
+  for (const char* format : {"user", "{pin}{pin}", "''"}) {
+    EXPECT_EQ(refusal(kLeast, {"token.pin_format=" + std::string(format)}),
+              "profile: token.pin_format: must be a string with one {pin} in it");
+  }
 }
 
 TEST(ProfileTest, SuccessIsNoBadCodeAndVendorsMayHaveTheirs) {

@@ -1,0 +1,199 @@
+// Tokens of other kinds, imitated by the fault module before SoftHSM, and the options of a profile
+// that reach them: each works with its option, and is refused without.
+#include <set>
+#include <thread>
+
+#include "tests/fault/fault_files.h"
+#include "tests/support/places.h"
+#include "token/sealer.h"
+#include "token/token_check.h"
+#include "token_fixture.h"
+
+namespace keyhold::token::test {
+namespace {
+
+using kms::testing::FaultFiles;
+
+class ImitationTest : public TokenTest {
+ protected:
+  void SetUp() override {
+    files_.no_faults();
+    TokenTest::SetUp();
+  }
+  void TearDown() override {
+    files_.no_faults();
+    TokenTest::TearDown();
+  }
+  std::string module_path() const override { return keyhold::test::fault_module(); }
+
+  void imitate(std::string_view script) {
+    close();
+    files_.set_script(script);
+  }
+  Result<std::unique_ptr<Pkcs11Token>> try_open(std::vector<std::string> overrides,
+                                                std::string_view pin = kPin) {
+    return Pkcs11Token::open(profile(std::move(overrides)), Secret(pin), clock_, random_);
+  }
+  void expect_refused(std::vector<std::string> overrides, std::string_view word) {
+    const auto opened = try_open(std::move(overrides));
+    ASSERT_FALSE(opened) << "it was taken";
+    EXPECT_NE(why(opened).find(word), std::string::npos) << why(opened);
+  }
+  /// Materials of either construction encrypt and decrypt, and IVs are fresh.
+  void expect_messages(std::size_t iv_size) {
+    const Material material = generate();
+    ASSERT_EQ(token_->iv_size(), iv_size);
+    std::set<Bytes> ivs;
+    for (int i = 0; i < 8; ++i) {
+      const auto key = token_->encryption_key(material);
+      ASSERT_TRUE(key) << why(key);
+      Bytes iv(iv_size);
+      random_.fill(iv);
+      const auto ciphertext = token_->encrypt(**key, iv, as_bytes("aad"), as_bytes("plaintext"));
+      ASSERT_TRUE(ciphertext) << why(ciphertext);
+      EXPECT_EQ(ciphertext->size(), 9 + kGcmTagSize);
+      EXPECT_TRUE(ivs.insert(iv).second) << "an IV came twice";
+      const auto opener = token_->decryption_key(material, (*key)->salt(), (*key)->header_tag());
+      ASSERT_TRUE(opener) << why(opener);
+      const auto plaintext = token_->decrypt(**opener, iv, as_bytes("aad"), *ciphertext);
+      ASSERT_TRUE(plaintext) << why(plaintext);
+      EXPECT_EQ(plaintext->text(), "plaintext");
+    }
+    EXPECT_TRUE(token_->check_material(material));
+    Sealer sealer(*token_, material, random_);
+    const auto sealed = sealer.seal(as_bytes("secret"), as_bytes("whose"));
+    ASSERT_TRUE(sealed) << why(sealed);
+    const auto opened = sealer.open(*sealed, as_bytes("whose"));
+    ASSERT_TRUE(opened) << why(opened);
+    EXPECT_EQ(opened->text(), "secret");
+  }
+  Result<TokenCheck> look(std::vector<std::string> overrides = {}) {
+    return check_token(profile(std::move(overrides)), Secret(std::string_view(kPin)),
+                       ProbedSizes::kOne, random_);
+  }
+
+  FaultFiles& files_ = FaultFiles::of_process();
+};
+
+TEST_F(ImitationTest, IvsThatTheTokenPutsIntoABuffer) {
+  imitate("C_EncryptInit * imitate:iv-in-buffer\n");
+  expect_refused({}, "CKM_AES_GCM");
+  for (const char* derivation : {"keys.derivation=ecb", "keys.derivation=none"}) {
+    open({"keys.gcm_iv=token-in-buffer", derivation});
+    expect_messages(12);
+    close();
+  }
+  const auto seen = look();
+  ASSERT_TRUE(seen) << why(seen);
+  EXPECT_TRUE(seen->is_admitted()) << seen->refusal;
+  EXPECT_EQ(seen->measured.gcm_iv, GcmIv::kInBuffer);
+  EXPECT_NE(seen->draft.find("gcm_iv = \"token-in-buffer\""), std::string::npos);
+}
+
+TEST_F(ImitationTest, IvsThatTheTokenPutsBehindTheMessage) {
+  imitate("C_EncryptInit * imitate:iv-behind-message\n");
+  expect_refused({}, "CKM_AES_GCM");
+  expect_refused({"keys.gcm_iv=token-in-buffer"}, "CKM_AES_GCM");
+  for (const char* derivation : {"keys.derivation=ecb", "keys.derivation=none"}) {
+    open({"keys.gcm_iv=token-behind-message", derivation});
+    expect_messages(16);
+    close();
+  }
+  const auto seen = look();
+  ASSERT_TRUE(seen) << why(seen);
+  EXPECT_EQ(seen->measured.gcm_iv, GcmIv::kBehindMessage);
+}
+
+TEST_F(ImitationTest, ATokenThatUsesTheCallersIvIsNotTakenForOneThatMakesItsOwn) {
+  expect_refused({"keys.gcm_iv=token-in-buffer"}, "made no IV");
+  expect_refused({"keys.gcm_iv=token-behind-message"}, "CKM_AES_GCM");
+}
+
+TEST_F(ImitationTest, WhatWasEncryptedUnderEitherKindOfIvIsDecryptedByBoth) {
+  open();
+  const Material material = generate();
+  const auto key = token_->encryption_key(material);
+  ASSERT_TRUE(key) << why(key);
+  Bytes iv(kGcmIvSize);
+  random_.fill(iv);
+  const auto ciphertext = token_->encrypt(**key, iv, {}, as_bytes("plaintext"));
+  ASSERT_TRUE(ciphertext) << why(ciphertext);
+  const Bytes salt((*key)->salt().begin(), (*key)->salt().end());
+  const Bytes tag((*key)->header_tag().begin(), (*key)->header_tag().end());
+  imitate("C_EncryptInit * imitate:iv-behind-message\n");
+  open({"keys.gcm_iv=token-behind-message"});
+  const auto opener = token_->decryption_key(material, salt, tag);
+  ASSERT_TRUE(opener) << why(opener);
+  EXPECT_TRUE(token_->decrypt(**opener, iv, {}, *ciphertext));
+}
+
+TEST_F(ImitationTest, APinInAFormOfTheTokens) {
+  imitate("C_Login * imitate:pin-prefix=CU-name:\n");
+  // One that is refused is not tried in another form: too many wrong ones lock a token.
+  files_.forget_calls();
+  expect_refused({}, "CKR_PIN_INCORRECT");
+  EXPECT_EQ(files_.calls("C_Login"), 1U);
+  open({"token.pin_format=CU-name:{pin}"});
+  generate();
+  close();
+  const auto seen = look();
+  ASSERT_FALSE(seen);
+  EXPECT_NE(seen.error().message().find("token.pin_format"), std::string::npos) << why(seen);
+}
+
+TEST_F(ImitationTest, AModuleThatIsGivenFunctionsToLockBy) {
+  imitate("C_Initialize * imitate:wants-callbacks\n");
+  expect_refused({}, "CKR_CANT_LOCK");
+  open({"module.init_locking=callbacks"});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 50; ++j) EXPECT_TRUE(token_->random(32));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  generate();
+}
+
+TEST_F(ImitationTest, SessionsThatMayNotBeOpenedFast) {
+  imitate("C_OpenSession * imitate:spaced-ms=30\n");
+  open({"sessions.open_interval=40ms", "recovery.backoff_first=5ms", "recovery.backoff_last=20ms"});
+  files_.forget_calls();
+  // As many at once as there are threads.
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 20; ++j) EXPECT_TRUE(token_->random(32));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  generate();
+}
+
+TEST_F(ImitationTest, ATokenOfFewSessions) {
+  imitate("C_OpenSession * imitate:at-most=6\n");
+  open({"sessions.max_sessions=6", "sessions.calls_at_once=4"});
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 20; ++j) EXPECT_TRUE(token_->random(32));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  close();
+  const auto seen = look({"sessions.max_sessions=6", "sessions.calls_at_once=4"});
+  ASSERT_TRUE(seen) << why(seen);
+  EXPECT_LE(seen->measured.sessions, 6U);
+  EXPECT_GE(seen->measured.sessions, 4U);
+}
+
+TEST_F(ImitationTest, ATokenThatCutsNamesOffIsRefused) {
+  imitate("C_GenerateKey * imitate:short-id=2\n");
+  expect_refused({}, "keep a name of 32 bytes");
+  const auto seen = look();
+  ASSERT_TRUE(seen) << why(seen);
+  EXPECT_NE(seen->refusal.find("2 bytes"), std::string::npos) << seen->refusal;
+}
+
+}  // namespace
+}  // namespace keyhold::token::test
