@@ -97,6 +97,14 @@ TEST_F(SessionCredentialsTest, AreOpenedOnceAThread) {
   EXPECT_EQ(sealer_.opened, 1);
 }
 
+TEST_F(SessionCredentialsTest, OpenForTheAccessKeyTheyWereMadeForAndNoOther) {
+  const IssuedCredentials issued = issue();
+  const IssuedCredentials other = issue();
+  EXPECT_FALSE(sessions_.find(other.access_key_id, issued.session_token));
+  EXPECT_FALSE(sessions_.find("", issued.session_token));
+  EXPECT_TRUE(sessions_.find(issued.access_key_id, issued.session_token));
+}
+
 TEST_F(SessionCredentialsTest, ThatWereOpenedStillBelongToOneAccessKey) {
   const IssuedCredentials issued = issue();
   ASSERT_TRUE(sessions_.find(issued.access_key_id, issued.session_token));
