@@ -47,7 +47,7 @@ Result<std::unique_ptr<Module>> Module::open(const ModuleOptions& options) {
   // p11-kit's own list counts the users of a module; the raw one tells what the module is at.
   CK_FUNCTION_LIST* raw = p11_kit_module_load(options.path.c_str(), P11_KIT_MODULE_UNMANAGED);
   CK_FUNCTION_LIST* functions = raw;
-  if (raw != nullptr && !options.init_reserved && options.locking == Locking::kOperatingSystem) {
+  if (raw != nullptr && !options.init_reserved && options.locking == Locking::kAsItLikes) {
     functions = p11_kit_module_load(options.path.c_str(), 0);
     if (functions == nullptr) p11_kit_module_release(raw);
   }
@@ -86,7 +86,7 @@ CK_RV Module::initialize() {
     CK_C_INITIALIZE_ARGS args{};
     args.flags = CKF_OS_LOCKING_OK;
     if (init_reserved_) args.pReserved = init_reserved_->data();
-    if (locking_ == Locking::kCallbacks) {
+    if (locking_ == Locking::kAsItLikes) {
       args.CreateMutex = create_mutex;
       args.DestroyMutex = destroy_mutex;
       args.LockMutex = lock_mutex;

@@ -16,8 +16,8 @@ namespace keyhold::pkcs11 {
 
 /// How a module is told that several threads will call it.
 enum class Locking : std::uint8_t {
-  kOperatingSystem,  ///< CKF_OS_LOCKING_OK alone
-  kCallbacks,        ///< functions to make and use mutexes by, and CKF_OS_LOCKING_OK
+  kAsItLikes,        ///< CKF_OS_LOCKING_OK, and functions to make and use mutexes by
+  kOperatingSystem,  ///< CKF_OS_LOCKING_OK alone, for modules that refuse such functions
 };
 
 struct ModuleOptions {
@@ -25,8 +25,8 @@ struct ModuleOptions {
   /// Text for C_Initialize's pReserved (NSS softokn cannot start without). The module is then
   /// initialised directly with CKF_OS_LOCKING_OK, and shared with no other user of p11-kit.
   std::optional<std::string> init_reserved = {};
-  /// With kCallbacks the module is initialised directly as well.
-  Locking locking = Locking::kOperatingSystem;
+  /// With kOperatingSystem the module is initialised directly as well.
+  Locking locking = Locking::kAsItLikes;
 };
 
 struct ModuleInfo {

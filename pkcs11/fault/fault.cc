@@ -241,12 +241,11 @@ CK_RV imitate(std::string_view what, Entry entry, Args&... args) {
     if (refusal) return *refusal;
   } else if constexpr (kId == kC_GenerateKey) {
     std::vector<CK_ATTRIBUTE> kept;
-    Imitator::generate_key(what, std::get<2>(given), std::get<3>(given), kept);
-    return entry(args...);
+    const auto refusal = Imitator::generate_key(what, std::get<2>(given), std::get<3>(given), kept);
+    return refusal ? *refusal : entry(args...);
   } else if constexpr (kId == kC_EncryptInit) {
     Imitator::OwnMechanism kept;
-    const auto refusal =
-        imitator.encrypt_init(what, std::get<0>(given), std::get<1>(given), kept);
+    const auto refusal = imitator.encrypt_init(what, std::get<0>(given), std::get<1>(given), kept);
     return refusal ? *refusal : entry(args...);
   } else if constexpr (kId == kC_Encrypt) {
     const CK_ULONG room = *std::get<4>(given);

@@ -31,10 +31,11 @@ void draw(std::span<std::uint8_t> out) {
 }  // namespace
 
 Imitator::Refusal Imitator::initialize(std::string_view what, const void* args) {
-  if (name_of(what) != "wants-callbacks") return std::nullopt;
   const auto* given = static_cast<const CK_C_INITIALIZE_ARGS*>(args);
-  if (given != nullptr && given->CreateMutex != nullptr) return std::nullopt;
-  return CKR_CANT_LOCK;
+  const bool has_callbacks = given != nullptr && given->CreateMutex != nullptr;
+  if (what == "wants-callbacks" && !has_callbacks) return CKR_CANT_LOCK;
+  if (what == "refuses-callbacks" && has_callbacks) return CKR_ARGUMENTS_BAD;
+  return std::nullopt;
 }
 
 Imitator::Refusal Imitator::open_session(std::string_view what) {
@@ -61,13 +62,20 @@ Imitator::Refusal Imitator::login(std::string_view what, CK_BYTE*& pin, CK_ULONG
 
 Imitator::Refusal Imitator::generate_key(std::string_view what, CK_ATTRIBUTE*& attributes,
                                          CK_ULONG count, std::vector<CK_ATTRIBUTE>& kept) {
-  if (name_of(what) != "short-id") return std::nullopt;
+  if (what.empty()) return std::nullopt;
+  const bool shortens = name_of(what) == "short-id";
   kept.assign(attributes, attributes + count);
-  for (CK_ATTRIBUTE& attribute : kept) {
-    if (attribute.type != CKA_ID) continue;
-    attribute.ulValueLen = std::min<CK_ULONG>(attribute.ulValueLen, number_of(what));
-  }
   attributes = kept.data();
+  for (CK_ATTRIBUTE& attribute : kept) {
+    if (shortens && attribute.type == CKA_ID) {
+      attribute.ulValueLen = std::min<CK_ULONG>(attribute.ulValueLen, number_of(what));
+    }
+    if (shortens || attribute.type != CKA_KEY_TYPE) continue;
+    static CK_KEY_TYPE generic = CKK_GENERIC_SECRET;
+    const auto type = *static_cast<const CK_KEY_TYPE*>(attribute.pValue);
+    if (type == CKK_GENERIC_SECRET) return CKR_TEMPLATE_INCONSISTENT;
+    if (type != CKK_AES) attribute.pValue = &generic;  // the module behind knows these alone
+  }
   return std::nullopt;
 }
 

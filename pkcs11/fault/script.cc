@@ -14,10 +14,12 @@ constexpr std::string_view kBlanks = " \t\r";
 
 constexpr auto kImitations = std::to_array<ImitationRow>({
     {"C_Initialize", "wants-callbacks", ImitationRow::Value::kNone},
+    {"C_Initialize", "refuses-callbacks", ImitationRow::Value::kNone},
     {"C_OpenSession", "at-most", ImitationRow::Value::kNumber},
     {"C_OpenSession", "spaced-ms", ImitationRow::Value::kNumber},
     {"C_Login", "pin-prefix", ImitationRow::Value::kText},
     {"C_GenerateKey", "short-id", ImitationRow::Value::kNumber},
+    {"C_GenerateKey", "hmac-keys-of-hash", ImitationRow::Value::kNone},
     {"C_EncryptInit", "iv-in-buffer", ImitationRow::Value::kNone},
     {"C_EncryptInit", "iv-behind-message", ImitationRow::Value::kNone},
 });

@@ -99,10 +99,11 @@ class Probe {
     const KeyKind* kind = find_kind(spec.form);
     const auto how = find_kind(algorithm);
     if (kind == nullptr || !how) return lacking("PKCS#11 has no mechanism for it");
-    const auto info = pkcs11::mechanism_info(link_.module(), link_.info().slot, kind->generation);
+    const CK_MECHANISM_TYPE generation = generation_of(link_.profile(), *kind);
+    const auto info = pkcs11::mechanism_info(link_.module(), link_.info().slot, generation);
     if (!info && info.error().token_gone()) return to_error(info.error(), "asking for mechanisms");
     // Tokens are known that describe mechanisms which they do not have.
-    if (!info || std::ranges::count(mechanisms_, kind->generation) == 0) {
+    if (!info || std::ranges::count(mechanisms_, generation) == 0) {
       return lacking("the token has no " + std::string(kind->generation_name));
     }
     if (spec.form == KeyForm::kMlDsa) return lacking("signatures of it cannot be verified here");
@@ -171,7 +172,8 @@ class Probe {
 
   pkcs11::Result<ProbeKey> make(MaterialKind kind) {
     const KeySpecRow& spec = row_of(kind.spec);
-    const auto mechanism = pkcs11::Mechanism::plain(find_kind(spec.form)->generation);
+    const auto mechanism =
+        pkcs11::Mechanism::plain(generation_of(link_.profile(), *find_kind(spec.form)));
     if (!is_pair(kind.spec)) {
       PKCS11_TRY_ASSIGN(
           auto object,

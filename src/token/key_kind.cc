@@ -64,6 +64,25 @@ const KeyKind* find_kind(KeyForm form) {
   return at == kKinds.end() ? nullptr : &*at;
 }
 
+CK_MECHANISM_TYPE generation_of(const Profile& profile, const KeyKind& kind) {
+  return kind.form == KeyForm::kHmac && profile.hmac_generation != 0 ? profile.hmac_generation
+                                                                     : kind.generation;
+}
+
+CK_KEY_TYPE hmac_key_type(const Profile& profile, KeySpec spec) {
+  if (profile.hmac_key_type == HmacKeyType::kGenericSecret) return CKK_GENERIC_SECRET;
+  switch (spec) {
+    case KeySpec::kHmac224:
+      return CKK_SHA224_HMAC;
+    case KeySpec::kHmac384:
+      return CKK_SHA384_HMAC;
+    case KeySpec::kHmac512:
+      return CKK_SHA512_HMAC;
+    default:
+      return CKK_SHA256_HMAC;
+  }
+}
+
 ByteView curve_parameters(KeySpec spec) {
   switch (spec) {
     case KeySpec::kEccNistP256:

@@ -8,6 +8,7 @@
 #include "base/key_spec.h"
 #include "pkcs11/mechanism.h"
 #include "pkcs11/result.h"
+#include "token/profile.h"
 #include "token/token.h"
 
 namespace keyhold::token {
@@ -21,6 +22,12 @@ struct KeyKind {
 };
 /// Null for a form that PKCS#11 has no mechanisms for (SM2).
 const KeyKind* find_kind(KeyForm form);
+
+/// By which a token of that profile makes keys of a form.
+CK_MECHANISM_TYPE generation_of(const Profile& profile, const KeyKind& kind);
+
+/// The CKA_KEY_TYPE of an HMAC key in a token of that profile.
+CK_KEY_TYPE hmac_key_type(const Profile& profile, KeySpec spec);
 
 /// CKA_EC_PARAMS of a spec's curve; empty for what is no curve.
 ByteView curve_parameters(KeySpec spec);

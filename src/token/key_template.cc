@@ -88,7 +88,7 @@ pkcs11::Attributes hmac_key_template(const Profile& profile, Residence residence
                                      ByteView id, std::string_view label) {
   pkcs11::Attributes attributes;
   attributes.number(CKA_CLASS, CKO_SECRET_KEY)
-      .number(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+      .number(CKA_KEY_TYPE, hmac_key_type(profile, kind.spec))
       .number(CKA_VALUE_LEN, static_cast<CK_ULONG>(row_of(kind.spec).bits / 8));
   reside(attributes, residence);
   attributes.yes(CKA_PRIVATE).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);

@@ -112,12 +112,14 @@ class Trials {
         "a6b525b16aedf5aa0de657ba637b39",
         "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056"
         "828838c5f61e6393ba7a0abcc9f66276fc6ece0f4e1768cddf8853bb2d551b"};
-    try_one(kVector, {CKA_ENCRYPT, CKA_DECRYPT}, [&](pkcs11::ObjectHandle key) -> pkcs11::Result<Bytes> {
-      Bytes iv = hex("cafebabefacedbaddecaf888");
-      if (link_.iv_size() != iv.size()) return pkcs11::Error(CKR_MECHANISM_PARAM_INVALID, "C_Encrypt");
-      return link_.encrypt(key, iv,
-                           hex("feedfacedeadbeeffeedfacedeadbeefabaddad2"), hex(kVector.input));
-    });
+    try_one(kVector, {CKA_ENCRYPT, CKA_DECRYPT},
+            [&](pkcs11::ObjectHandle key) -> pkcs11::Result<Bytes> {
+              Bytes iv = hex("cafebabefacedbaddecaf888");
+              if (link_.iv_size() != iv.size())
+                return pkcs11::Error(CKR_MECHANISM_PARAM_INVALID, "C_Encrypt");
+              return link_.encrypt(key, iv, hex("feedfacedeadbeeffeedfacedeadbeefabaddad2"),
+                                   hex(kVector.input));
+            });
   }
 
   void macs() {

@@ -32,7 +32,8 @@ pkcs11::Result<KeyObjects> Materials::make(const ObjectName& name, std::string_v
                                            MaterialKind kind) {
   const Profile& profile = link_.profile();
   const KeyFormRow& form = row_of(row_of(kind.spec).form);
-  const auto mechanism = pkcs11::Mechanism::plain(find_kind(form.form)->generation);
+  const auto mechanism =
+      pkcs11::Mechanism::plain(generation_of(link_.profile(), *find_kind(form.form)));
   const auto lock = objects_.making();
   if (form.parts == KeyParts::kSecret) {
     const pkcs11::Attributes attributes =

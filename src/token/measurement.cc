@@ -9,6 +9,7 @@
 #include "pkcs11/session.h"
 #include "token/construction.h"
 #include "token/data_key_pairs.h"
+#include "token/key_kind.h"
 #include "token/key_template.h"
 #include "token/message_key.h"
 #include "token/token.h"
@@ -28,6 +29,7 @@ class Measurement {
     measure_bad_codes();
     measure_sessions();
     measure_pairs();
+    measure_hmac_keys();
     link_.objects().collect();
     // What was not to be had because the token is gone says nothing about it.
     const auto there = link_.look();
@@ -87,9 +89,8 @@ class Measurement {
                          ? pkcs11::Mechanism::gcm_with_iv_behind(iv.size(), text)
                          : pkcs11::Mechanism::gcm(iv, text);
     if (!mechanism) return false;
-    auto sealed = link_.on_session([&](pkcs11::Session& session) {
-      return pkcs11::encrypt(session, *mechanism, key, text);
-    });
+    auto sealed = link_.on_session(
+        [&](pkcs11::Session& session) { return pkcs11::encrypt(session, *mechanism, key, text); });
     if (!sealed) return false;
     if (way == GcmIv::kBehindMessage) {
       if (sealed->size() != text.size() + kGcmTagSize + iv.size()) return false;
@@ -162,14 +163,13 @@ class Measurement {
 
   void measure_sessions() {
     std::vector<pkcs11::Session> open;
-    // The link itself holds those that it has needed so far.
     while (open.size() < kMostSessions) {
       auto session =
           pkcs11::Session::open(link_.module(), link_.info().slot, pkcs11::Access::kReadWrite);
       if (!session) break;
       open.push_back(std::move(*session));
     }
-    measured_.sessions = open.size();
+    measured_.sessions = open.size() + link_.open_sessions();
   }
 
   /// Whether RSA without padding is done, and readable session pairs are made.
@@ -190,6 +190,23 @@ class Measurement {
     });
     if (value && value->shown == pkcs11::Shown::kShown) {
       measured_.data_key_pairs = DataKeyPairs::kMadeInToken;
+    }
+  }
+
+  /// The second type only where the token does not make keys of the first.
+  void measure_hmac_keys() {
+    const MaterialKind kind{KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac};
+    for (const HmacKeyType type : {HmacKeyType::kGenericSecret, HmacKeyType::kOfHash}) {
+      Profile profile = profile_of(Derivation::kNone, measured_.template_drop);
+      profile.hmac_key_type = type;
+      const auto mechanism =
+          pkcs11::Mechanism::plain(generation_of(profile, *find_kind(KeyForm::kHmac)));
+      const auto key = link_.objects().generate(
+          mechanism,
+          hmac_key_template(profile, Residence::kSession, kind, as_bytes(kLabel), kLabel));
+      if (!key) continue;
+      measured_.hmac_key_type = type;
+      return;
     }
   }
 

@@ -20,18 +20,8 @@ const std::map<std::string_view, unsigned long> kDroppable = {
 }  // namespace
 
 std::optional<unsigned long> return_code_of_name(const std::string& name) {
-  constexpr std::string_view kHexadecimal = "0x";
-  unsigned long value = 0;
-  if (name.starts_with(kHexadecimal)) {
-    const char* end = name.data() + name.size();
-    const auto [stopped, error] =
-        std::from_chars(name.data() + kHexadecimal.size(), end, value, 16);
-    if (error != std::errc() || stopped != end) return std::nullopt;
-  } else {
-    const auto found = pkcs11::rv_of_name(name);
-    if (!found) return std::nullopt;
-    value = *found;
-  }
+  auto value = number_of_hexadecimal(name);
+  if (!value) value = pkcs11::rv_of_name(name);
   // Success is no error code.
   if (value == CKR_OK) return std::nullopt;
   return value;
@@ -47,6 +37,17 @@ std::string attribute_name(unsigned long type) {
   const auto found =
       std::ranges::find_if(kDroppable, [&](const auto& entry) { return entry.second == type; });
   return found == kDroppable.end() ? hexadecimal(type) : std::string(found->first);
+}
+
+std::optional<unsigned long> number_of_hexadecimal(std::string_view text) {
+  constexpr std::string_view kPrefix = "0x";
+  if (!text.starts_with(kPrefix)) return std::nullopt;
+  text.remove_prefix(kPrefix.size());
+  unsigned long value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, value, 16);
+  if (error != std::errc() || stopped != end) return std::nullopt;
+  return value;
 }
 
 std::string hexadecimal(unsigned long value) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace keyhold::token {
 
@@ -18,5 +19,6 @@ std::string attribute_name(unsigned long type);
 
 /// `0x80000001`
 std::string hexadecimal(unsigned long value);
+std::optional<unsigned long> number_of_hexadecimal(std::string_view text);
 
 }  // namespace keyhold::token

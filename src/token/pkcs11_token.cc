@@ -199,9 +199,8 @@ Result<MessageKeyPtr> Pkcs11Token::Impl::decryption_key(const Material& material
   return MessageKeyPtr(std::move(key));
 }
 
-Result<Bytes> Pkcs11Token::Impl::encrypt(const MessageKey& message_key,
-                                         std::span<std::uint8_t> iv, ByteView aad,
-                                         ByteView plaintext) {
+Result<Bytes> Pkcs11Token::Impl::encrypt(const MessageKey& message_key, std::span<std::uint8_t> iv,
+                                         ByteView aad, ByteView plaintext) {
   const SessionKey* key = &own(message_key);
   if (!keys_.made(*key)) return internal("a message key of another token");
   if (iv.size() != link_->iv_size()) return internal("an IV has another length");

@@ -129,6 +129,15 @@ std::optional<std::string_view> read_environment(const toml::node& node, Profile
   return std::nullopt;
 }
 
+/// A vendor's mechanism, by its number.
+std::optional<std::string_view> read_hmac_generation(const toml::node& node, Profile& profile) {
+  const auto value = node.value_exact<std::string>();
+  const auto number = value ? number_of_hexadecimal(*value) : std::nullopt;
+  if (!number || *number == 0) return "must be the number of a mechanism such as \"0x80000001\"";
+  profile.hmac_generation = *number;
+  return std::nullopt;
+}
+
 std::optional<std::string_view> read_pin_format(const toml::node& node, Profile& profile) {
   const auto value = node.value_exact<std::string>();
   const auto place = value ? value->find(kPinPlace) : std::string::npos;
@@ -155,9 +164,9 @@ const std::map<std::string, Read, std::less<>>& readers() {
       {"module.init_reserved", text(&Profile::init_reserved)},
       {"module.init_locking",
        word(&Profile::init_locking,
-            std::map<std::string_view, InitLocking>{{"os", InitLocking::kOperatingSystem},
-                                                    {"callbacks", InitLocking::kCallbacks}},
-            "must be \"os\" or \"callbacks\"")},
+            std::map<std::string_view, InitLocking>{{"as-it-likes", InitLocking::kAsItLikes},
+                                                    {"os", InitLocking::kOperatingSystem}},
+            "must be \"as-it-likes\" or \"os\"")},
       {"token.pin_format", read_pin_format},
       {"token.label", text(&Profile::token_label)},
       {"token.serial", text(&Profile::token_serial)},
@@ -184,6 +193,12 @@ const std::map<std::string, Read, std::less<>>& readers() {
             std::map<std::string_view, DataKeyPairs>{{"token", DataKeyPairs::kMadeInToken},
                                                      {"service", DataKeyPairs::kMadeInService}},
             "must be \"token\" or \"service\"")},
+      {"keys.hmac_generation", read_hmac_generation},
+      {"keys.hmac_key_type",
+       word(&Profile::hmac_key_type,
+            std::map<std::string_view, HmacKeyType>{{"generic-secret", HmacKeyType::kGenericSecret},
+                                                    {"of-hash", HmacKeyType::kOfHash}},
+            "must be \"generic-secret\" or \"of-hash\"")},
       {"keys.gcm_iv",
        word(&Profile::gcm_iv,
             std::map<std::string_view, GcmIv>{{"caller", GcmIv::kFromCaller},

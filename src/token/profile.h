@@ -51,21 +51,29 @@ enum class MessageKeyObjects : std::uint8_t { kPublic, kPrivate };
 
 /// Who makes the IVs of AES-GCM, and where they are handed over.
 enum class GcmIv : std::uint8_t {
-  kFromCaller,     ///< 12 bytes of the service's, random
-  kInBuffer,       ///< the token writes 12 bytes of its own into a buffer of zeros (CloudHSM, nShield)
+  kFromCaller,  ///< 12 bytes of the service's, random
+  kInBuffer,    ///< the token writes 12 bytes of its own into a buffer of zeros (CloudHSM, nShield)
   kBehindMessage,  ///< 16 bytes of its own, behind ciphertext and tag (Luna in FIPS mode)
 };
 /// In bytes.
 std::size_t iv_size_of(GcmIv iv);
 
+/// The CKA_KEY_TYPE of HMAC keys.
+enum class HmacKeyType : std::uint8_t {
+  kGenericSecret,  ///< CKK_GENERIC_SECRET
+  kOfHash,         ///< CKK_SHA256_HMAC and its kin
+};
+
 /// How a module is told that several threads will call it.
 enum class InitLocking : std::uint8_t {
-  kOperatingSystem,  ///< it locks by what the operating system has
-  kCallbacks,        ///< it is given functions to lock by
+  kAsItLikes,        ///< by functions that it is given, or by what the operating system has
+  kOperatingSystem,  ///< it is given none
 };
 
 /// A CK_RV, in a header that knows nothing of PKCS#11.
 using ReturnCode = unsigned long;
+/// A CK_MECHANISM_TYPE, likewise.
+using MechanismType = unsigned long;
 /// A CK_ATTRIBUTE_TYPE, likewise.
 using AttributeType = unsigned long;
 
@@ -79,7 +87,7 @@ struct Profile {
   std::vector<std::pair<std::string, std::string>> module_env;
   /// Handed to C_Initialize as pReserved, for modules that take their configuration so (NSS).
   std::string init_reserved;
-  InitLocking init_locking = InitLocking::kOperatingSystem;
+  InitLocking init_locking = InitLocking::kAsItLikes;
 
   // [token]: at least one of them; all that are given must match exactly one token.
   std::string token_label;
@@ -109,6 +117,8 @@ struct Profile {
   OaepPadding oaep_padding = OaepPadding::kRemovedInToken;
   DataKeyPairs data_key_pairs = DataKeyPairs::kMadeInService;
   GcmIv gcm_iv = GcmIv::kFromCaller;
+  HmacKeyType hmac_key_type = HmacKeyType::kGenericSecret;
+  MechanismType hmac_generation = 0;  ///< 0: CKM_GENERIC_SECRET_KEY_GEN
 
   // [message_keys]
   std::uint64_t message_key_max_messages = std::uint64_t{1} << 31;

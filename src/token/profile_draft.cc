@@ -53,8 +53,8 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
   if (!profile.init_reserved.empty()) {
     line("init_reserved", quoted(profile.init_reserved), "C_Initialize wants its configuration.");
   }
-  if (profile.init_locking == InitLocking::kCallbacks) {
-    line("init_locking", "\"callbacks\"", "It was started so.");
+  if (profile.init_locking == InitLocking::kOperatingSystem) {
+    line("init_locking", "\"os\"", "It was started so.");
   }
   if (!profile.module_env.empty()) {
     out += "env = { ";
@@ -94,6 +94,12 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
     line("gcm_iv",
          measured.gcm_iv == GcmIv::kInBuffer ? "\"token-in-buffer\"" : "\"token-behind-message\"",
          "It makes the IVs of AES-GCM itself.");
+  }
+  if (measured.hmac_key_type == HmacKeyType::kOfHash) {
+    line("hmac_key_type", "\"of-hash\"", "It makes no HMAC keys of the type CKK_GENERIC_SECRET.");
+  }
+  if (profile.hmac_generation != 0) {
+    line("hmac_generation", quoted(hexadecimal(profile.hmac_generation)), "It was reached so.");
   }
   if (!measured.template_drop.empty()) {
     line("template_drop", list_of(measured.template_drop, attribute_name),

@@ -107,7 +107,7 @@ class MessageKey {
 };
 using MessageKeyPtr = std::shared_ptr<const MessageKey>;
 
-inline constexpr std::size_t kGcmIvSize = 12;  ///< of IVs that the service makes
+inline constexpr std::size_t kGcmIvSize = 12;     ///< of IVs that the service makes
 inline constexpr std::size_t kMaxGcmIvSize = 16;  ///< of those that tokens make
 /// Whether messages may have IVs of that many bytes.
 inline constexpr bool is_iv_size(std::size_t size) {

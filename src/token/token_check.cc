@@ -28,7 +28,10 @@ struct Remedy {
   std::string_view advice;
 };
 constexpr auto kRemedies = std::to_array<Remedy>({
-    {"CKR_ARGUMENTS_BAD", "the module may want its configuration as text: module.init_reserved"},
+    {"CKR_ARGUMENTS_BAD",
+     "the module may want its configuration as text (module.init_reserved), or no functions to "
+     "lock "
+     "by (module.init_locking = os)"},
     {"CKR_PIN_INCORRECT",
      "the PIN is wrong, or in another form than this token wants it: token.pin_format"},
     {"CKR_PIN_LEN_RANGE",
@@ -38,7 +41,7 @@ constexpr auto kRemedies = std::to_array<Remedy>({
     {"CKR_TOKEN_NOT_PRESENT", "no token has that label and serial: --label, --serial"},
     {"CKR_LIBRARY_LOAD_FAILED",
      "the file is no PKCS#11 module, or a library of its own is missing"},
-    {"CKR_CANT_LOCK", "the module cannot lock by itself"},
+    {"CKR_CANT_LOCK", "the module wants functions to lock by: module.init_locking = as-it-likes"},
 });
 
 Error unreachable(const Error& error) {
@@ -66,6 +69,7 @@ Profile with(Profile profile, const MeasuredProfile& measured) {
   profile.oaep_padding = measured.oaep_padding;
   profile.data_key_pairs = measured.data_key_pairs;
   profile.gcm_iv = measured.gcm_iv;
+  profile.hmac_key_type = measured.hmac_key_type;
   return profile;
 }
 

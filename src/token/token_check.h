@@ -28,6 +28,7 @@ struct MeasuredProfile {
   OaepPadding oaep_padding = OaepPadding::kRemovedInToken;
   DataKeyPairs data_key_pairs = DataKeyPairs::kMadeInService;
   GcmIv gcm_iv = GcmIv::kFromCaller;
+  HmacKeyType hmac_key_type = HmacKeyType::kGenericSecret;
 };
 /// More than these are not tried: no service needs them.
 inline constexpr std::size_t kMostSessions = 64;

@@ -45,9 +45,9 @@ Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secre
   std::unique_ptr<TokenLink> link(new TokenLink(profile, formatted(profile.pin_format, pin)));
   pkcs11::ModuleOptions options;
   options.path = profile.module;
-  options.locking = profile.init_locking == InitLocking::kCallbacks
-                        ? pkcs11::Locking::kCallbacks
-                        : pkcs11::Locking::kOperatingSystem;
+  options.locking = profile.init_locking == InitLocking::kOperatingSystem
+                        ? pkcs11::Locking::kOperatingSystem
+                        : pkcs11::Locking::kAsItLikes;
   if (!profile.init_reserved.empty()) options.init_reserved = profile.init_reserved;
   auto module = pkcs11::Module::open(options);
   if (!module) return to_error(module.error(), "loading " + profile.module);

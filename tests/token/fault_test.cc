@@ -122,7 +122,7 @@ class FaultTest : public TokenTest {
   FaultFiles& files_ = FaultFiles::of_process();
   Material material_;
   MessageKeyPtr key_;
-  const std::array<std::uint8_t, 12> iv_{1, 2, 3};
+  std::array<std::uint8_t, 12> iv_{1, 2, 3};
   Bytes ciphertext_;
 };
 

@@ -77,7 +77,7 @@ class ImitationTest : public TokenTest {
 
 TEST_F(ImitationTest, IvsThatTheTokenPutsIntoABuffer) {
   imitate("C_EncryptInit * imitate:iv-in-buffer\n");
-  expect_refused({}, "CKM_AES_GCM");
+  expect_refused({}, "CKR_MECHANISM_PARAM_INVALID");
   for (const char* derivation : {"keys.derivation=ecb", "keys.derivation=none"}) {
     open({"keys.gcm_iv=token-in-buffer", derivation});
     expect_messages(12);
@@ -92,8 +92,8 @@ TEST_F(ImitationTest, IvsThatTheTokenPutsIntoABuffer) {
 
 TEST_F(ImitationTest, IvsThatTheTokenPutsBehindTheMessage) {
   imitate("C_EncryptInit * imitate:iv-behind-message\n");
-  expect_refused({}, "CKM_AES_GCM");
-  expect_refused({"keys.gcm_iv=token-in-buffer"}, "CKM_AES_GCM");
+  expect_refused({}, "CKR_MECHANISM_PARAM_INVALID");
+  expect_refused({"keys.gcm_iv=token-in-buffer"}, "CKR_MECHANISM_PARAM_INVALID");
   for (const char* derivation : {"keys.derivation=ecb", "keys.derivation=none"}) {
     open({"keys.gcm_iv=token-behind-message", derivation});
     expect_messages(16);
@@ -106,7 +106,7 @@ TEST_F(ImitationTest, IvsThatTheTokenPutsBehindTheMessage) {
 
 TEST_F(ImitationTest, ATokenThatUsesTheCallersIvIsNotTakenForOneThatMakesItsOwn) {
   expect_refused({"keys.gcm_iv=token-in-buffer"}, "made no IV");
-  expect_refused({"keys.gcm_iv=token-behind-message"}, "CKM_AES_GCM");
+  expect_refused({"keys.gcm_iv=token-behind-message"}, "CKR_MECHANISM_PARAM_INVALID");
 }
 
 TEST_F(ImitationTest, WhatWasEncryptedUnderEitherKindOfIvIsDecryptedByBoth) {
@@ -141,10 +141,14 @@ TEST_F(ImitationTest, APinInAFormOfTheTokens) {
   EXPECT_NE(seen.error().message().find("token.pin_format"), std::string::npos) << why(seen);
 }
 
-TEST_F(ImitationTest, AModuleThatIsGivenFunctionsToLockBy) {
+TEST_F(ImitationTest, AModuleThatWantsFunctionsToLockByAndOneThatRefusesThem) {
   imitate("C_Initialize * imitate:wants-callbacks\n");
-  expect_refused({}, "CKR_CANT_LOCK");
-  open({"module.init_locking=callbacks"});
+  expect_refused({"module.init_locking=os"}, "CKR_CANT_LOCK");
+  open();
+  generate();
+  imitate("C_Initialize * imitate:refuses-callbacks\n");
+  expect_refused({}, "CKR_ARGUMENTS_BAD");
+  open({"module.init_locking=os"});
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
@@ -183,8 +187,24 @@ TEST_F(ImitationTest, ATokenOfFewSessions) {
   close();
   const auto seen = look({"sessions.max_sessions=6", "sessions.calls_at_once=4"});
   ASSERT_TRUE(seen) << why(seen);
-  EXPECT_LE(seen->measured.sessions, 6U);
-  EXPECT_GE(seen->measured.sessions, 4U);
+  EXPECT_EQ(seen->measured.sessions, 6U);
+  EXPECT_NE(seen->draft.find("max_sessions = 6\n"), std::string::npos) << seen->draft;
+}
+
+TEST_F(ImitationTest, HmacKeysOfATypeForEachHash) {
+  imitate("C_GenerateKey * imitate:hmac-keys-of-hash\n");
+  const MaterialKind kind{KeySpec::kHmac512, KeyUsage::kGenerateVerifyMac};
+  open();
+  EXPECT_FALSE(token_->check_kind(kind));
+  close();
+  open({"keys.hmac_key_type=of-hash"});
+  ASSERT_TRUE(token_->check_kind(kind));
+  const auto made = token_->generate_material(draw_name(), "hmac", kind);
+  EXPECT_TRUE(made) << why(made);
+  close();
+  const auto seen = look();
+  ASSERT_TRUE(seen) << why(seen);
+  EXPECT_EQ(seen->measured.hmac_key_type, HmacKeyType::kOfHash);
 }
 
 TEST_F(ImitationTest, ATokenThatCutsNamesOffIsRefused) {

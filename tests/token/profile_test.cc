@@ -62,14 +62,20 @@ TEST(ProfileTest, EveryShippedProfileReadsAndBeginsWithItsReason) {
 TEST(ProfileTest, HowATokenIsReachedAndWhoMakesIvs) {
   const auto profile = parse_profile(
       kLeast,
-      std::vector<std::string>{"token.pin_format=CU-name:{pin}", "module.init_locking=callbacks",
+      std::vector<std::string>{"token.pin_format=CU-name:{pin}", "module.init_locking=os",
                                "sessions.open_interval=50ms", "keys.gcm_iv=token-behind-message"});
   ASSERT_TRUE(profile) << profile.error().message();
   EXPECT_EQ(profile->pin_format, "CU-name:{pin}");
-  EXPECT_EQ(profile->init_locking, InitLocking::kCallbacks);
+  EXPECT_EQ(profile->init_locking, InitLocking::kOperatingSystem);
   EXPECT_EQ(profile->open_interval, milliseconds(50));
   EXPECT_EQ(profile->gcm_iv, GcmIv::kBehindMessage);
   EXPECT_EQ(iv_size_of(profile->gcm_iv), 16U);
+  const auto hmac = parse_profile(
+      kLeast,
+      std::vector<std::string>{"keys.hmac_key_type=of-hash", "keys.hmac_generation=0xDE436997"});
+  ASSERT_TRUE(hmac) << hmac.error().message();
+  EXPECT_EQ(hmac->hmac_key_type, HmacKeyType::kOfHash);
+  EXPECT_EQ(hmac->hmac_generation, 0xDE436997UL);
   const auto usual = parse_profile(kLeast);
   ASSERT_TRUE(usual);
   EXPECT_EQ(usual->pin_format, kPinPlace);
@@ -107,6 +113,8 @@ TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
   refused_in("recovery", "backoff_last = \"1ms\"");
   refused_in("sessions", "open_interval = 50");
   refused_in("keys", "gcm_iv = \"token\"");
+  refused_in("keys", "hmac_key_type = \"aes\"");
+  refused_in("keys", "hmac_generation = \"CKM_NONE\"");
   refused_in("keys", "derivation = \"sha1\"");
   refused_in("keys", "template_drop = [\"CKA_SENSITIVE\"]");
   refused_in("keys", "template_drop = \"CKA_COPYABLE\"");
@@ -125,7 +133,7 @@ TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
 
 TEST(ProfileTest, WrongWaysToATokenAreRefusedByName) {
   EXPECT_EQ(refusal(kLeast, {"module.init_locking=none"}),
-            "profile: module.init_locking: must be \"os\" or \"callbacks\"");
+            "profile: module.init_locking: must be \"as-it-likes\" or \"os\"");
   for (const char* format : {"user", "{pin}{pin}", "''"}) {
     EXPECT_EQ(refusal(kLeast, {"token.pin_format=" + std::string(format)}),
               "profile: token.pin_format: must be a string with one {pin} in it");

@@ -5,7 +5,6 @@ import base64
 import datetime
 import json
 import os
-import re
 import time
 import unittest
 import urllib.parse
