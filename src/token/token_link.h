@@ -50,9 +50,6 @@ class TokenLink {
     return use(**lease);
   }
 
-  /// How many sessions this link has open: lent ones, the parked one, and the owner of objects.
-  std::size_t open_sessions() const { return pool_->open_sessions() + 2; }
-
   /// How many bytes an IV has.
   std::size_t iv_size() const { return iv_size_of(profile_.gcm_iv); }
   /// AES-256-GCM; ciphertext and tag. `iv` (iv_size() bytes) is what to encrypt under; where the
