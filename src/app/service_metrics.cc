@@ -126,7 +126,7 @@ void print_rotations(MetricsText& text, const std::vector<kms::KeyPtr>& keys, Ti
     if (kms::automatic_rotation_due(*key, now)) ++due;
     if (key->running_rotation()) ++running;
   }
-  text.family("keyhold_rotations_total", "counter", "Rotations done, of the keys there are.");
+  text.family("keyhold_rotations_done", "gauge", "Rotations done, of the keys there are.");
   text.sample({{"type", to_string(RotationType::kAutomatic)}}, done[0]);
   text.sample({{"type", to_string(RotationType::kOnDemand)}}, done[1]);
   text.family("keyhold_rotations_due", "gauge", "Automatic rotations whose date has come.");

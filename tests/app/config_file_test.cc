@@ -25,6 +25,8 @@ TEST(ConfigFile, IsReadWithItsSections) {
       "[limits]\nrequests_per_second = 7\n" +
       kPin + "uri = \"pkcs11:token=mine;serial=17\"\n" +
       "[profile.sessions]\nmax_sessions = 12\ncalls_at_once = 10\n"
+      "[profile.recovery]\nreinit_on = [\"CKR_DEVICE_ERROR\", \"CKR_DEVICE_REMOVED\"]\n"
+      "backoff_first = \"250ms\"\n"
       "[profile.module.env]\nSOFTHSM2_CONF = \"/x y\"\n");
   EXPECT_EQ(print_problems("f", reading.problems), "");
   const Config& config = reading.config;
@@ -41,6 +43,8 @@ TEST(ConfigFile, IsReadWithItsSections) {
   EXPECT_EQ(profile->token_label, "mine");
   EXPECT_EQ(profile->token_serial, "17");
   EXPECT_EQ(profile->max_sessions, 12U);
+  EXPECT_EQ(profile->reinit_on.size(), 2U);
+  EXPECT_EQ(profile->backoff_first, std::chrono::milliseconds(250));
   ASSERT_EQ(profile->module_env.size(), 1U);
   EXPECT_EQ(profile->module_env[0].second, "/x y");
 }

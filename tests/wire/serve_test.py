@@ -9,216 +9,13 @@ import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import threading
 import time
 import unittest
 
 import service
 import signing
-
-ACCESS_KEY = re.compile(r"aws_access_key_id = (\S+)\naws_secret_access_key = (\S+)\n")
-
-
-def toml(value):
-    if isinstance(value, (bool, int)):
-        return str(value).lower()
-    return json.dumps(value)
-
-
-class Supervisor:
-    """The socket that systemd listens at."""
-
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "notify")
-        self.heard = []
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self.path)
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
-
-    def _listen(self):
-        while True:
-            try:
-                text = self._socket.recv(4096).decode()
-            except OSError:
-                return
-            self.heard.append((time.monotonic(), text))
-
-    def count(self, text, since=0.0):
-        return sum(1 for when, said in list(self.heard) if said == text and when >= since)
-
-    def close(self):
-        self._socket.close()
-
-
-class ServeCase(unittest.TestCase):
-    """A folder with a configuration file, and what `keyhold init` made of it."""
-
-    WITH_TLS = False
-    SETTINGS = {}
-
-    def setUp(self):
-        self.root = service.scratch_folder()
-        self.addCleanup(shutil.rmtree, self.root, True)
-        self.data = os.path.join(self.root, "data")
-        self.token = os.path.join(self.root, "token")
-        self.config = os.path.join(self.root, "keyhold.toml")
-        self.log_file = os.path.join(self.root, "log")
-        self.process = None
-        self.environment = {}
-        self.addCleanup(self.end)
-        self.settings = {
-            "data.folder": self.data,
-            "listen.address": "127.0.0.1:0",
-            "admin.listen": "127.0.0.1:0",
-            "token.softhsm_folder": self.token,
-            "token.pin_source": "file:" + os.path.join(self.data, "pin"),
-            **self.SETTINGS,
-        }
-        if self.WITH_TLS:
-            self.make_certificate("first")
-            self.settings["tls.certificate"] = os.path.join(self.root, "certificate.pem")
-            self.settings["tls.private_key"] = os.path.join(self.root, "private-key.pem")
-        self.write_config()
-
-    # What the operator does.
-
-    def write_config(self, **settings):
-        for name, value in settings.items():
-            self.settings[name.replace("__", ".")] = value
-        lines = [f"{name} = {toml(value)}\n" for name, value in self.settings.items()]
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.writelines(lines)
-
-    def make_certificate(self, name):
-        key = os.path.join(self.root, "private-key.pem")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-            + ["-nodes", "-days", "1", "-subj", f"/CN={name}", "-keyout", key]
-            + ["-addext", "subjectAltName=IP:127.0.0.1"]
-            + ["-out", os.path.join(self.root, "certificate.pem")],
-            check=True,
-            capture_output=True,
-        )
-        os.chmod(key, 0o600)
-
-    def keyhold(self, *arguments, code=0):
-        done = subprocess.run(
-            [service.binary(), *arguments], capture_output=True, text=True, check=False
-        )
-        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
-        return done
-
-    def init(self):
-        said = self.keyhold("init", "--config", self.config).stdout
-        found = ACCESS_KEY.search(said)
-        self.assertIsNotNone(found, said)
-        self.access_key, self.secret = found.groups()
-        return said
-
-    def launch(self):
-        environment = {**os.environ, **self.environment}
-        self.log_start = os.path.getsize(self.log_file) if os.path.exists(self.log_file) else 0
-        with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(
-                [service.binary(), "serve", "--config", self.config],
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                env=environment,
-            )
-
-    def lines(self):
-        """The log of this start, an object a line."""
-        with open(self.log_file, encoding="utf-8") as log:
-            log.seek(self.log_start)
-            return [json.loads(line) for line in log if line.endswith("\n")]
-
-    def wait_for_line(self, pattern):
-        def found():
-            for line in self.lines():
-                match = re.search(pattern, line["message"])
-                if match:
-                    return match
-            return None
-
-        return self.wait_until(found, f"a line like {pattern}")
-
-    def wait_until(self, condition, what, patience=service.START_TIMEOUT):
-        deadline = time.monotonic() + patience
-        while True:
-            result = condition()
-            if result:
-                return result
-            if time.monotonic() > deadline:
-                self.fail(f"waited in vain for {what}")
-            if self.process is not None and self.process.poll() is not None:
-                self.fail(f"the service ended, waiting for {what}: {self.lines()[-3:]}")
-            time.sleep(0.01)
-
-    def start(self, ready=True):
-        self.launch()
-        self.port = int(self.wait_for_line(r"^listening at .*:(\d+) with").group(1))
-        self.admin_port = int(self.wait_for_line(r"^admin address is .*:(\d+)").group(1))
-        if ready:
-            self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
-
-    def end(self, number=signal.SIGTERM, patience=60):
-        if self.process is None:
-            return None
-        process, self.process = self.process, None
-        process.send_signal(number)
-        try:
-            return process.wait(patience)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-
-    # What is asked of it.
-
-    def page(self, path, port=None, method="GET"):
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.admin_port, timeout=30)
-        try:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def tls(self):
-        if not self.WITH_TLS:
-            return None
-        return ssl.create_default_context(cafile=os.path.join(self.root, "certificate.pem"))
-
-    def client(self, access_key=None, secret=None):
-        scheme = "https" if self.WITH_TLS else "http"
-        client = signing.Client(
-            f"{scheme}://127.0.0.1:{self.port}",
-            access_key or self.access_key,
-            secret or self.secret,
-            tls=self.tls(),
-        )
-        self.addCleanup(client.close)
-        return client
-
-    def metric(self, name, **labels):
-        """The value of a sample; None if there is none."""
-        text = self.page("/metrics")[1]
-        for line in text.splitlines():
-            match = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
-            if not match or match.group(1) != name:
-                continue
-            found = dict(re.findall(r'(\w+)="([^"]*)"', match.group(2) or ""))
-            if all(found.get(key) == value for key, value in labels.items()):
-                return float(match.group(3))
-        return None
-
-    def assert_fails(self, code, call):
-        with self.assertRaises(signing.KmsError) as caught:
-            call()
-        self.assertEqual(caught.exception.code, code)
+from serving import ServeCase
 
 
 class InitTest(ServeCase):
@@ -370,6 +167,40 @@ class TlsTest(ServeCase):
         self.assertEqual(self.certificate(), before)
 
 
+class ClientCertificateTest(ServeCase):
+    WITH_TLS = True
+
+    def test_is_asked_for_where_the_file_says_so(self):
+        authority = os.path.join(self.root, "certificate.pem")
+        self.write_config(
+            tls__client_certificates="required", tls__client_authorities=authority
+        )
+        self.init()
+        self.start()
+        with self.assertRaises((OSError, http.client.HTTPException)):
+            self.client().call("ListKeys")
+        client = self.client()
+        client.tls.load_cert_chain(authority, os.path.join(self.root, "private-key.pem"))
+        self.assertEqual(client.call("ListKeys")["Keys"], [])
+
+
+class DevTlsTest(unittest.TestCase):
+    def test_a_service_for_development_makes_its_certificate(self):
+        keyhold = service.Service({"dev.tls": "true"})
+        self.addCleanup(keyhold.close)
+        keyhold.start()
+        self.assertTrue(keyhold.endpoint.startswith("https://"), keyhold.endpoint)
+        certificate = os.path.join(keyhold.data, "certificate.pem")
+        context = ssl.create_default_context(cafile=certificate)
+        client = keyhold.client(tls=context)
+        self.addCleanup(client.close)
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        keyhold.restart()  # with the same certificate
+        again = keyhold.client(tls=ssl.create_default_context(cafile=certificate))
+        self.addCleanup(again.close)
+        self.assertEqual(again.call("DescribeKey", KeyId=key)["KeyMetadata"]["KeyId"], key)
+
+
 class AdminTest(ServeCase):
     def test_pages(self):
         self.init()
@@ -393,7 +224,7 @@ class AdminTest(ServeCase):
         self.assertEqual(self.metric("keyhold_token_breaker_state", state="closed"), 1)
         self.assertGreater(self.metric("keyhold_token_session_objects_made_total"), 0)
         self.assertEqual(self.metric("keyhold_on_demand_rotations_left", key_id=key), 9)
-        self.assertEqual(self.metric("keyhold_rotations_total", type="ON_DEMAND"), 1)
+        self.assertEqual(self.metric("keyhold_rotations_done", type="ON_DEMAND"), 1)
         self.assertEqual(self.metric("keyhold_keys", state="Enabled"), 1)
 
     def test_planes_do_not_leak_into_each_other(self):
@@ -452,146 +283,6 @@ class CommandsTest(ServeCase):
         self.keyhold("reconcile", "--config", self.config)
         self.start()
         self.client(turned["accessKeyId"], turned["secretAccessKey"]).call("DescribeKey", KeyId=key)
-
-
-class TokenTest(ServeCase):
-    SETTINGS = {
-        "profile.recovery.backoff_first": "20ms",
-        "profile.recovery.backoff_last": "100ms",
-    }
-
-    def use_faults(self):
-        """The fault module before SoftHSM, once the token is made."""
-        self.script = os.path.join(self.root, "faults")
-        self.settings["token.module"] = service.fault_module()
-        self.environment = {
-            "KEYHOLD_FAULT_MODULE": service.softhsm_module(),
-            "KEYHOLD_FAULT_SCRIPT": self.script,
-        }
-
-    def faults(self, text):
-        if not text:
-            os.unlink(self.script)
-            return
-        with open(self.script + ".new", "w", encoding="utf-8") as file:
-            file.write(text)
-        os.rename(self.script + ".new", self.script)
-
-    def test_that_is_absent_at_the_start_is_waited_for(self):
-        self.init()
-        self.start()
-        client = self.client()
-        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
-        sealed = client.encrypt(key, b"text")
-        self.end()
-        os.rename(self.token, self.token + ".away")
-        self.start(ready=False)
-        self.assertEqual(self.page("/livez")[0], 200)
-        self.assertEqual(self.page("/readyz")[0], 503)
-        self.assertEqual(self.metric("keyhold_ready"), 0)
-        client = self.client()
-        self.assert_fails("KeyUnavailableException", lambda: client.decrypt(sealed))
-        os.rename(self.token + ".away", self.token)
-        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
-        self.assertEqual(client.decrypt(sealed), b"text")
-
-    def test_that_fails_makes_the_service_not_ready_until_it_is_back(self):
-        self.init()
-        self.use_faults()
-        self.write_config()
-        self.start()
-        client = self.client()
-        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
-        self.faults("* * CKR_DEVICE_ERROR\n")
-        self.assertEqual(self.page("/readyz")[0], 503)
-        self.assert_fails("KeyUnavailableException", lambda: client.encrypt(key, b"x"))
-        self.assertEqual(self.metric("keyhold_token_breaker_state", state="closed"), 0)
-        self.assertGreater(
-            self.metric("keyhold_calls_total", operation="Encrypt", error="KeyUnavailableException"),
-            0,
-        )
-        self.faults("")
-        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
-        client.encrypt(key, b"x")
-        self.assertGreaterEqual(self.metric("keyhold_token_recoveries_total"), 1)
-        self.assertGreater(
-            self.metric("keyhold_token_calls_total", result="CKR_DEVICE_ERROR"), 0
-        )
-
-    def test_that_hangs_for_good_is_left_to_the_watchdog(self):
-        supervisor = Supervisor(self.root)
-        self.addCleanup(supervisor.close)
-        self.init()
-        self.use_faults()
-        self.settings["profile.sessions.call_timeout"] = "500ms"
-        self.settings["profile.recovery.restart_after_hang"] = "1s"
-        self.write_config()
-        self.environment["NOTIFY_SOCKET"] = supervisor.path
-        self.environment["WATCHDOG_USEC"] = "400000"
-        self.start()
-        client = self.client()
-        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
-        sealed = client.encrypt(key, b"text")
-        self.assertEqual(supervisor.count("READY=1"), 1)
-        self.wait_until(lambda: supervisor.count("WATCHDOG=1") >= 3, "the watchdog's answers")
-
-        self.faults("C_Encrypt * delay:3600000\n")
-        hung = threading.Thread(target=self.call_in_vain, args=(key,), daemon=True)
-        hung.start()
-        self.wait_until(
-            lambda: any("stuck" in said for _, said in list(supervisor.heard)), "a stuck token"
-        )
-        time.sleep(0.5)
-        since = time.monotonic()
-        time.sleep(2)
-        self.assertEqual(supervisor.count("WATCHDOG=1", since), 0)
-        status, text = self.page("/readyz")
-        self.assertEqual(status, 503, text)
-        self.assert_fails("KeyUnavailableException", lambda: self.client().decrypt(sealed))
-
-        self.end(signal.SIGABRT)  # as systemd's watchdog does
-        self.faults("")
-        self.start()
-        self.assertEqual(self.client().decrypt(sealed), b"text")
-
-    def call_in_vain(self, key):
-        try:
-            self.client().encrypt(key, b"x")
-        except (OSError, http.client.HTTPException, signing.KmsError):
-            pass
-
-    def test_whose_module_keeps_too_much_memory_has_the_process_restarted(self):
-        supervisor = Supervisor(self.root)
-        self.addCleanup(supervisor.close)
-        self.init()
-        self.settings["profile.message_keys.session_object_limit"] = 1
-        self.write_config()
-        self.start()  # nobody would start it again, so it stays
-        self.client().call("CreateKey")
-        self.assertEqual(self.metric("keyhold_token_restart_due"), 1)
-        self.assertEqual(self.end(), 0)
-        self.environment["NOTIFY_SOCKET"] = supervisor.path
-        self.launch()
-        self.assertEqual(self.process.wait(60), 75)
-        self.process = None
-        self.assertEqual(supervisor.count("STOPPING=1"), 1)
-
-    def test_that_hangs_does_not_keep_a_service_from_ending(self):
-        self.init()
-        self.use_faults()
-        self.write_config(drain__deadline="1s")
-        self.start()
-        client = self.client()
-        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
-        self.faults("C_Encrypt * delay:3600000\n")
-        hung = threading.Thread(target=self.call_in_vain, args=(key,), daemon=True)
-        hung.start()
-        time.sleep(1)
-        self.assertEqual(self.end(signal.SIGTERM), 1)
-        # What was answered is on record.
-        with open(os.path.join(self.data, "audit", "events.jsonl"), encoding="utf-8") as file:
-            names = [json.loads(line)["eventName"] for line in file.read().split("\n") if line]
-        self.assertIn("CreateKey", names)
 
 
 class EndTest(ServeCase):

@@ -122,7 +122,7 @@ class Service:
                 self.kill()
                 raise TimeoutError("the service did not become ready:\n" + self.log()[-2000:])
             time.sleep(0.005)
-        self.endpoint = re.search(r"http://[^\s/]+:\d+", ready[0]).group(0)
+        self.endpoint = re.search(r"https?://[^\s/]+:\d+", ready[0]).group(0)
         return self
 
     def stop(self):

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+"""`keyhold serve` and its token: absent, failing, hanging, removed, worn out."""
+
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+import unittest
+
+import service
+import signing
+from serving import ServeCase, Supervisor
+
+
+class TokenTest(ServeCase):
+    SETTINGS = {
+        "profile.recovery.backoff_first": "20ms",
+        "profile.recovery.backoff_last": "100ms",
+    }
+
+    def use_faults(self):
+        """The fault module before SoftHSM, once the token is made."""
+        self.script = os.path.join(self.root, "faults")
+        self.settings["token.module"] = service.fault_module()
+        self.environment = {
+            "KEYHOLD_FAULT_MODULE": service.softhsm_module(),
+            "KEYHOLD_FAULT_SCRIPT": self.script,
+        }
+
+    def faults(self, text):
+        if not text:
+            os.unlink(self.script)
+            return
+        with open(self.script + ".new", "w", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(self.script + ".new", self.script)
+
+    def test_that_is_absent_at_the_start_is_waited_for(self):
+        self.init()
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        sealed = client.encrypt(key, b"text")
+        self.end()
+        os.rename(self.token, self.token + ".away")
+        self.start(ready=False)
+        self.assertEqual(self.page("/livez")[0], 200)
+        self.assertEqual(self.page("/readyz")[0], 503)
+        self.assertEqual(self.metric("keyhold_ready"), 0)
+        client = self.client()
+        self.assert_fails("KeyUnavailableException", lambda: client.decrypt(sealed))
+        os.rename(self.token + ".away", self.token)
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+        self.assertEqual(client.decrypt(sealed), b"text")
+
+    def test_that_is_removed_under_load_costs_no_wrong_answer_and_comes_back(self):
+        self.init()
+        self.start()
+        key = self.client().call("CreateKey")["KeyMetadata"]["KeyId"]
+        sealed = self.client().encrypt(key, b"text")
+        stop = threading.Event()
+        refusals, wrong = [], []
+
+        def load():
+            client = self.client()
+            while not stop.is_set():
+                try:
+                    if client.decrypt(sealed) != b"text":
+                        wrong.append("another text")
+                    if client.decrypt(client.encrypt(key, b"x")) != b"x":
+                        wrong.append("another text")
+                    client.call("CreateKey")
+                except signing.KmsError as error:
+                    refusals.append(error.code)
+                except (OSError, http.client.HTTPException) as error:
+                    wrong.append(repr(error))
+
+        threads = [threading.Thread(target=load) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            time.sleep(0.3)
+            os.rename(self.token, self.token + ".away")
+            self.wait_until(lambda: self.page("/readyz")[0] == 503, "the token's loss")
+            self.wait_until(lambda: "KeyUnavailableException" in refusals, "a refusal")
+            os.rename(self.token + ".away", self.token)
+            self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+            time.sleep(0.3)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(wrong, [])
+        allowed = {
+            "KeyUnavailableException",
+            "KMSInternalException",
+            "DependencyTimeoutException",
+            "ThrottlingException",
+        }
+        self.assertLessEqual(set(refusals), allowed)
+        self.assertGreaterEqual(self.metric("keyhold_token_breaker_opened_total"), 1)
+        self.assertGreaterEqual(self.metric("keyhold_token_recoveries_total"), 1)
+        self.assertEqual(self.client().decrypt(sealed), b"text")
+        said = self.keyhold("reconcile", "--config", self.config).stdout
+        self.assertIn("every key material of the store is in the token", said)
+
+    def test_of_a_service_that_is_killed_under_load_has_lost_nothing_that_was_answered(self):
+        self.init()
+        self.start()
+        answered, stop = [], threading.Event()
+
+        def load():
+            client = self.client()
+            while not stop.is_set():
+                try:
+                    key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+                    answered.append((key, client.encrypt(key, key.encode())))
+                except (OSError, http.client.HTTPException):
+                    return
+
+        threads = [threading.Thread(target=load) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        self.wait_until(lambda: len(answered) >= 10, "some keys")
+        self.end(signal.SIGKILL)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.start()
+        client = self.client()
+        for key, sealed in answered:
+            self.assertEqual(client.decrypt(sealed), key.encode())
+
+    def test_that_is_there_and_does_not_encrypt_is_not_ready(self):
+        self.init()
+        self.use_faults()
+        self.write_config()
+        self.start()
+        self.faults("C_Encrypt * CKR_DEVICE_MEMORY\n")
+        status, text = self.page("/readyz")
+        self.assertEqual(status, 503, text)
+        self.assertIn("CKR_DEVICE_MEMORY", text)
+        self.faults("")
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+
+    def test_whose_answer_takes_too_long_is_not_ready(self):
+        self.init()
+        self.use_faults()
+        self.write_config()
+        self.start()
+        self.faults("C_Encrypt * delay:4000\n")
+        status, text = self.page("/readyz")
+        self.assertEqual(status, 503, text)
+        self.faults("")
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+
+    def test_that_fails_makes_the_service_not_ready_until_it_is_back(self):
+        self.init()
+        self.use_faults()
+        self.write_config()
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.faults("* * CKR_DEVICE_ERROR\n")
+        self.assertEqual(self.page("/readyz")[0], 503)
+        self.assert_fails("KeyUnavailableException", lambda: client.encrypt(key, b"x"))
+        self.assertEqual(self.metric("keyhold_token_breaker_state", state="closed"), 0)
+        self.assertGreater(
+            self.metric("keyhold_calls_total", operation="Encrypt", error="KeyUnavailableException"),
+            0,
+        )
+        self.faults("")
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+        client.encrypt(key, b"x")
+        self.assertGreaterEqual(self.metric("keyhold_token_recoveries_total"), 1)
+        self.assertGreater(
+            self.metric("keyhold_token_calls_total", result="CKR_DEVICE_ERROR"), 0
+        )
+
+    def test_that_hangs_for_good_is_left_to_the_watchdog(self):
+        supervisor = Supervisor(self.root)
+        self.addCleanup(supervisor.close)
+        self.init()
+        self.use_faults()
+        self.settings["profile.sessions.call_timeout"] = "500ms"
+        self.settings["profile.recovery.restart_after_hang"] = "1s"
+        self.write_config()
+        self.environment["NOTIFY_SOCKET"] = supervisor.path
+        self.environment["WATCHDOG_USEC"] = "400000"
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        sealed = client.encrypt(key, b"text")
+        self.assertEqual(supervisor.count("READY=1"), 1)
+        self.wait_until(lambda: supervisor.count("WATCHDOG=1") >= 3, "the watchdog's answers")
+
+        self.faults("C_Encrypt * delay:3600000\n")
+        hung = threading.Thread(target=self.call_in_vain, args=(key,), daemon=True)
+        hung.start()
+        self.wait_until(
+            lambda: any("stuck" in said for _, said in list(supervisor.heard)), "a stuck token"
+        )
+        time.sleep(0.5)
+        since = time.monotonic()
+        time.sleep(2)
+        self.assertEqual(supervisor.count("WATCHDOG=1", since), 0)
+        status, text = self.page("/readyz")
+        self.assertEqual(status, 503, text)
+        self.assert_fails("KeyUnavailableException", lambda: self.client().decrypt(sealed))
+
+        self.end(signal.SIGABRT)  # as systemd's watchdog does
+        self.faults("")
+        self.start()
+        self.assertEqual(self.client().decrypt(sealed), b"text")
+
+    def call_in_vain(self, key):
+        try:
+            self.client().encrypt(key, b"x")
+        except (OSError, http.client.HTTPException, signing.KmsError):
+            pass
+
+    def test_whose_module_keeps_too_much_memory_has_the_process_restarted(self):
+        supervisor = Supervisor(self.root)
+        self.addCleanup(supervisor.close)
+        self.init()
+        self.settings["profile.message_keys.session_object_limit"] = 1
+        self.write_config()
+        self.start()  # nobody would start it again, so it stays
+        self.client().call("CreateKey")
+        self.assertEqual(self.metric("keyhold_token_restart_due"), 1)
+        self.assertEqual(self.end(), 0)
+        self.environment["NOTIFY_SOCKET"] = supervisor.path
+        self.launch()
+        self.assertEqual(self.process.wait(60), 75)
+        self.process = None
+        self.assertEqual(supervisor.count("STOPPING=1"), 1)
+
+    def test_that_hangs_does_not_keep_a_service_from_ending(self):
+        self.init()
+        self.use_faults()
+        self.write_config(drain__deadline="1s")
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.faults("C_Encrypt * delay:3600000\n")
+        hung = threading.Thread(target=self.call_in_vain, args=(key,), daemon=True)
+        hung.start()
+        time.sleep(1)
+        self.assertEqual(self.end(signal.SIGTERM), 1)
+        # What was answered is on record.
+        with open(os.path.join(self.data, "audit", "events.jsonl"), encoding="utf-8") as file:
+            names = [json.loads(line)["eventName"] for line in file.read().split("\n") if line]
+        self.assertIn("CreateKey", names)
+
+
+if __name__ == "__main__":
+    unittest.main()
