@@ -9,7 +9,10 @@
 namespace keyhold::token {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+// Its IVs have 12 bytes and stand in the header, which is authenticated, where version 2 has their
+// length. Still opened, no longer made.
+constexpr std::uint8_t kVersionWithIvInHeader = 1;
 constexpr std::string_view kDomain = "keyhold sealed secret";
 
 Bytes sealed_aad(ByteView header, ByteView aad) {
@@ -47,18 +50,22 @@ Result<Bytes> Sealer::seal(ByteView plaintext, ByteView aad) {
 }
 
 Result<Secret> Sealer::open(ByteView sealed, ByteView aad) {
-  if (sealed.size() < 2 || sealed[0] != kVersion) return not_ours("unknown version");
+  const bool iv_in_header = !sealed.empty() && sealed[0] == kVersionWithIvInHeader;
+  if (sealed.size() < 2 || (sealed[0] != kVersion && !iv_in_header)) {
+    return not_ours("unknown version");
+  }
   if (sealed[1] != static_cast<std::uint8_t>(material_.construction)) {
     return not_ours("another construction");
   }
   const bool derived = material_.construction == Construction::kEcbDerived;
   const std::size_t salt_size = derived ? kEcbSaltSize : 0;
   const std::size_t tag_size = derived ? kCmacSize : 0;
-  const std::size_t header_size = 2 + salt_size + tag_size + 1;
+  const std::size_t header_size = 2 + salt_size + tag_size + (iv_in_header ? kGcmIvSize : 1);
   if (sealed.size() < header_size) return not_ours("too short");
   const ByteView header = sealed.first(header_size);
-  const std::size_t iv_size = header.back();
-  if (!is_iv_size(iv_size) || sealed.size() < header_size + iv_size + kGcmTagSize) {
+  const std::size_t iv_size = iv_in_header ? kGcmIvSize : header.back();
+  const std::size_t iv_begin = iv_in_header ? header_size - iv_size : header_size;
+  if (!is_iv_size(iv_size) || sealed.size() < iv_begin + iv_size + kGcmTagSize) {
     return not_ours("too short");
   }
 
@@ -68,8 +75,8 @@ Result<Secret> Sealer::open(ByteView sealed, ByteView aad) {
     if (key.error().code() == ErrorCode::kInvalidCiphertext) return not_ours("header tag");
     return key.error();
   }
-  auto plaintext = token_.decrypt(**key, sealed.subspan(header_size, iv_size),
-                                  sealed_aad(header, aad), sealed.subspan(header_size + iv_size));
+  auto plaintext = token_.decrypt(**key, sealed.subspan(iv_begin, iv_size), sealed_aad(header, aad),
+                                  sealed.subspan(iv_begin + iv_size));
   if (!plaintext && plaintext.error().code() == ErrorCode::kInvalidCiphertext) {
     return not_ours("tag");
   }

@@ -12,7 +12,7 @@ namespace keyhold::token {
 /// Seals with AES-256-GCM under message keys of one material, as KMS keys encrypt, and with another
 /// domain string in the AAD so that neither can pass for the other.
 ///
-/// A sealed value is: version (1) · construction · salt · header tag · IV length · IV · ciphertext
+/// A sealed value is: version (2) · construction · salt · header tag · IV length · IV · ciphertext
 /// ‖ tag; salt and header tag have no bytes in the direct construction. Its AAD is domain string,
 /// the bytes before the IV, and the caller's AAD, each behind its length as 32 bits, big-endian.
 class Sealer {

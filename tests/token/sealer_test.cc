@@ -27,6 +27,27 @@ TEST_F(SealerTest, WhatWasSealedOpensHereAndInTheNextProcess) {
             "a secret access key");
 }
 
+TEST_F(SealerTest, WhatVersion1SealedStillOpens) {
+  const MessageKeyPtr key = *token_->encryption_key(material_);
+  Bytes iv(kGcmIvSize);
+  random_.fill(iv);
+  Bytes sealed{1, static_cast<std::uint8_t>(key->construction())};
+  for (const ByteView part : {key->salt(), key->header_tag(), ByteView(iv)}) append(sealed, part);
+  Bytes aad;
+  for (const ByteView part :
+       {as_bytes("keyhold sealed secret"), ByteView(sealed), as_bytes("row")}) {
+    append(aad, Bytes{0, 0, 0, static_cast<std::uint8_t>(part.size())});
+    append(aad, part);
+  }
+  append(sealed, *token_->encrypt(*key, iv, aad, as_bytes("secret")));
+
+  Sealer sealer(*token_, material_, random_);
+  const auto opened = sealer.open(sealed, as_bytes("row"));
+  ASSERT_TRUE(opened) << why(opened);
+  EXPECT_EQ(opened->text(), "secret");
+  EXPECT_FALSE(sealer.open(sealed, as_bytes("another row")));
+}
+
 TEST_F(SealerTest, TheSameSecretIsNeverSealedTheSame) {
   Sealer sealer(*token_, material_, random_);
   EXPECT_NE(*sealer.seal(as_bytes("x"), {}), *sealer.seal(as_bytes("x"), {}));
