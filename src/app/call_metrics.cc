@@ -13,16 +13,17 @@ CallMetrics::CallMetrics() {
   operations_.push_back(kSts);
   operations_.push_back(kUnknown);  // the last: what is looked for in vain
   if (operations_.size() > kMaxOperations) throw std::logic_error("kMaxOperations is too small");
+  for (std::size_t i = 0; i < operations_.size(); ++i) indices_.emplace(operations_[i], i);
 }
 
 std::size_t CallMetrics::index_of(std::string_view operation) const {
-  const auto at = std::find(operations_.begin(), operations_.end() - 1, operation);
-  return static_cast<std::size_t>(at - operations_.begin());
+  const auto found = indices_.find(operation);
+  return found == indices_.end() ? operations_.size() - 1 : found->second;
 }
 
-void CallMetrics::note(std::string_view operation, std::optional<ErrorCode> error,
+void CallMetrics::note(std::size_t index, std::optional<ErrorCode> error,
                        std::chrono::nanoseconds time) {
-  auto& counts = here_.here()[index_of(operation)];
+  auto& counts = here_.here()[index];
   const auto add = [](std::atomic<std::uint64_t>& number, std::uint64_t count) {
     number.fetch_add(count, std::memory_order_relaxed);
   };

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
@@ -30,10 +31,16 @@ class CallMetrics {
 
   CallMetrics();
 
+  /// The place of an operation: that of kUnknown for what is none.
+  std::size_t index_of(std::string_view operation) const;
+
   /// Counts a call. `operation`: as KMS names it, kSts or kUnknown; `error`: nothing if it
   /// succeeded.
   void note(std::string_view operation, std::optional<ErrorCode> error,
-            std::chrono::nanoseconds time);
+            std::chrono::nanoseconds time) {
+    note(index_of(operation), error, time);
+  }
+  void note(std::size_t index, std::optional<ErrorCode> error, std::chrono::nanoseconds time);
 
   struct Row {
     std::string_view operation;
@@ -61,9 +68,8 @@ class CallMetrics {
   };
   using OfThread = std::array<Counts<std::atomic<std::uint64_t>>, kMaxOperations>;
 
-  std::size_t index_of(std::string_view operation) const;
-
   std::vector<std::string_view> operations_;
+  std::unordered_map<std::string_view, std::size_t> indices_;
   PerThread<OfThread> here_;
   std::mutex mutex_;  // guards totals_
   std::array<Counts<std::uint64_t>, kMaxOperations> totals_{};

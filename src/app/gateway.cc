@@ -47,11 +47,11 @@ Error throttled() {
 
 http::Response Gateway::handle(http::Request& request) {
   const auto start = std::chrono::steady_clock::now();
-  Outcome outcome;
+  Outcome outcome{metrics_.index_of(CallMetrics::kUnknown), std::nullopt};
   http::Response response;
   if (SessionGateway::takes(request)) {
     response = sessions_.handle(request);
-    outcome = {CallMetrics::kSts, kind_of_status(response.status)};
+    outcome = {metrics_.index_of(CallMetrics::kSts), kind_of_status(response.status)};
   } else {
     response = handle_call(request, outcome);
   }
@@ -92,8 +92,7 @@ http::Response Gateway::handle_call(http::Request& request, Outcome& outcome) {
   api::Answer answer =
       dispatcher_.handle(api::Call{target, request.body, requester, request.request_id, event_id});
 
-  const api::Operation* operation = api::find_operation(answer.record.operation);
-  if (operation != nullptr) outcome.operation = operation->name;
+  outcome.operation = metrics_.index_of(answer.record.operation);
   if (!answer.record.error_code.empty()) {
     // The record carries CloudTrail's spelling.
     outcome.error = error_code(answer.record.error_code == "AccessDenied"

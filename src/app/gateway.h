@@ -45,7 +45,7 @@ class Gateway {
  private:
   /// What the metrics are told of a call.
   struct Outcome {
-    std::string_view operation = CallMetrics::kUnknown;
+    std::size_t operation;  ///< CallMetrics::index_of()
     std::optional<ErrorCode> error;
   };
   http::Response handle_call(http::Request& request, Outcome& outcome);
