@@ -186,6 +186,8 @@ class TokenTest(ServeCase):
         self.use_faults()
         self.settings["profile.sessions.call_timeout"] = "500ms"
         self.settings["profile.recovery.restart_after_hang"] = "1s"
+        # Else the call may hang on a thread that has other connections to answer.
+        self.settings["http.light_work"] = "pool"
         self.write_config()
         self.environment["NOTIFY_SOCKET"] = supervisor.path
         self.environment["WATCHDOG_USEC"] = "400000"
