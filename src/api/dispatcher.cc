@@ -183,7 +183,10 @@ Result<Secret> Dispatcher::decide_and_run(const Call& call, const Operation& ope
   }
   TRY(operation.handler.check_after_lookup(request));
 
-  // Usage, state, algorithm.
+  // Origin, usage, state, algorithm.
+  TRY(for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
+    return use.origin ? kms::check_origin(*use.origin, key) : Result<void>();
+  }));
   TRY(for_each_key(operation, context, [&](const KeyUse& use, const kms::Key& key) {
     return check_usage(operation, use, key);
   }));

@@ -93,6 +93,9 @@ class TypedRequest final : public Request {
     const auto* found = find_member<std::vector<Tag>>(value_, member);
     return found == nullptr ? std::vector<kms::Tag>() : from_wire(*found);
   }
+  std::optional<TimePoint> instant(std::string_view member) const override {
+    return copy(find_member<TimePoint>(value_, member));
+  }
   std::span<const std::string> list(std::string_view member) const override {
     const auto* found = find_member<std::vector<std::string>>(value_, member);
     return found == nullptr ? std::span<const std::string>() : *found;

@@ -25,14 +25,30 @@ KeyAlgorithms key_algorithms(const kms::Service& service, const kms::Key& key) {
   return algorithms;
 }
 
+bool is_imported(const kms::KeyMaterial& material) {
+  return material.record.presence == store::MaterialPresence::kPresent;
+}
+
+std::optional<std::string> expiration_model(const kms::KeyMaterial& material) {
+  if (!is_imported(material)) return std::nullopt;
+  return material.record.valid_to ? "KEY_MATERIAL_EXPIRES" : "KEY_MATERIAL_DOES_NOT_EXPIRE";
+}
+
 KeyMetadata key_metadata(const kms::Service& service, const kms::Key& key) {
   const store::KeyRecord& record = key.record();
   KeyAlgorithms algorithms = key_algorithms(service, key);
   // The API model's KeyMetadata: present for symmetric encryption keys.
   std::optional<std::string> material_id;
-  if (record.spec == KeySpec::kSymmetricDefault) {
-    material_id = key.current_material().record.material_id;
+  const auto* material = key.find_current_material();
+  if (record.spec == KeySpec::kSymmetricDefault && material != nullptr) {
+    material_id = material->record.material_id;
   }
+  std::optional<std::string> model;
+  if (record.origin == KeyOrigin::kExternal && material != nullptr &&
+      record.state != KeyState::kPendingImport) {
+    model = expiration_model(*material);
+  }
+  const auto valid_to = model ? material->record.valid_to : std::nullopt;
   return {.account = record.account,
           .arn = key.arn(),
           .creation_date = record.created_at,
@@ -42,6 +58,7 @@ KeyMetadata key_metadata(const kms::Service& service, const kms::Key& key) {
           .description = record.description,
           .enabled = record.state == KeyState::kEnabled,
           .encryption_algorithms = std::move(algorithms.encryption),
+          .expiration_model = std::move(model),
           .key_agreement_algorithms = std::move(algorithms.key_agreement),
           .key_id = key.id(),
           .key_manager = "CUSTOMER",
@@ -51,7 +68,8 @@ KeyMetadata key_metadata(const kms::Service& service, const kms::Key& key) {
           .mac_algorithms = std::move(algorithms.mac),
           .multi_region = false,
           .origin = std::string(to_string(record.origin)),
-          .signing_algorithms = std::move(algorithms.signing)};
+          .signing_algorithms = std::move(algorithms.signing),
+          .valid_to = valid_to};
 }
 
 }  // namespace keyhold::api

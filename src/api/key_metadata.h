@@ -23,6 +23,11 @@ struct KeyAlgorithms {
 };
 KeyAlgorithms key_algorithms(const kms::Service& service, const kms::Key& key);
 
+/// Whether an imported material is in the token.
+bool is_imported(const kms::KeyMaterial& material);
+/// Nothing for a material that is not there, or was not imported.
+std::optional<std::string> expiration_model(const kms::KeyMaterial& material);
+
 struct KeyMetadata {
   std::string account;
   std::string arn;
@@ -33,6 +38,7 @@ struct KeyMetadata {
   std::string description;
   bool enabled = false;
   AlgorithmList encryption_algorithms;
+  std::optional<std::string> expiration_model;  ///< of imported material that is there
   AlgorithmList key_agreement_algorithms;
   std::string key_id;
   std::string key_manager;
@@ -43,6 +49,7 @@ struct KeyMetadata {
   bool multi_region = false;
   std::string origin;
   AlgorithmList signing_algorithms;
+  std::optional<TimePoint> valid_to;
 
   static constexpr auto shape() {
     return members(
@@ -56,6 +63,7 @@ struct KeyMetadata {
         optional("Enabled", &KeyMetadata::enabled),
         optional("EncryptionAlgorithms", &KeyMetadata::encryption_algorithms,
                  kEncryptionAlgorithms),
+        optional("ExpirationModel", &KeyMetadata::expiration_model, kExpirationModel),
         optional("KeyAgreementAlgorithms", &KeyMetadata::key_agreement_algorithms,
                  kKeyAgreementAlgorithms),
         required("KeyId", &KeyMetadata::key_id, kKeyId),
@@ -66,7 +74,8 @@ struct KeyMetadata {
         optional("MacAlgorithms", &KeyMetadata::mac_algorithms, kMacAlgorithms),
         optional("MultiRegion", &KeyMetadata::multi_region),
         optional("Origin", &KeyMetadata::origin, kOrigin),
-        optional("SigningAlgorithms", &KeyMetadata::signing_algorithms, kSigningAlgorithms));
+        optional("SigningAlgorithms", &KeyMetadata::signing_algorithms, kSigningAlgorithms),
+        optional("ValidTo", &KeyMetadata::valid_to));
   }
 };
 

@@ -48,6 +48,17 @@ inline constexpr auto kIncludeKeyMaterialWords =
     std::to_array<std::string_view>({"ALL_KEY_MATERIAL", "ROTATIONS_ONLY"});
 inline constexpr auto kKeyMaterialStateWords = std::to_array<std::string_view>(
     {"NON_CURRENT", "CURRENT", "PENDING_ROTATION", "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"});
+inline constexpr auto kImportStateWords =
+    std::to_array<std::string_view>({"IMPORTED", "PENDING_IMPORT"});
+inline constexpr auto kImportTypeWords =
+    std::to_array<std::string_view>({"NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"});
+inline constexpr auto kExpirationModelWords = std::to_array<std::string_view>(
+    {"KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"});
+inline constexpr auto kWrappingAlgorithmWords = std::to_array<std::string_view>(
+    {"RSAES_PKCS1_V1_5", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1",
+     "RSA_AES_KEY_WRAP_SHA_256", "SM2PKE"});
+inline constexpr auto kWrappingKeySpecWords =
+    std::to_array<std::string_view>({"RSA_2048", "RSA_3072", "RSA_4096", "SM2"});
 inline constexpr auto kRotationTypeWords =
     std::to_array<std::string_view>({"AUTOMATIC", "ON_DEMAND"});
 
@@ -93,10 +104,21 @@ inline constexpr Rule kLimit{.min = 1, .max = 1000};
 inline constexpr Rule kMarker{.min = 1, .max = 1024, .pattern = Pattern::kMarker};
 inline constexpr Rule kAliasName{.min = 1, .max = 256, .pattern = Pattern::kAliasName};
 inline constexpr Rule kMaterialId{.min = 64, .max = 64, .pattern = Pattern::kMaterialId};
+/// Of answers that may have none.
+inline constexpr Rule kAnsweredMaterialId{.min = 0, .max = 64, .pattern = Pattern::kMaterialId};
 inline constexpr Rule kCustomKeyStoreId{.min = 1, .max = 64};
 inline constexpr Rule kCustomKeyStoreName{.min = 1, .max = 256};
 inline constexpr Rule kRotationType{.words = kRotationTypeWords};
 inline constexpr Rule kKeyMaterialState{.words = kKeyMaterialStateWords};
+inline constexpr Rule kMaterialDescription{
+    .min = 0, .max = 256, .pattern = Pattern::kMaterialDescription};
+inline constexpr Rule kImportState{.words = kImportStateWords};
+inline constexpr Rule kImportType{.words = kImportTypeWords};
+inline constexpr Rule kExpirationModel{.words = kExpirationModelWords};
+inline constexpr Rule kWrappingAlgorithm{.words = kWrappingAlgorithmWords};
+inline constexpr Rule kWrappingKeySpec{.words = kWrappingKeySpecWords};
+// An import token says under which key material comes, and an error's text reaches the audit trail.
+inline constexpr Rule kImportToken{.min = 1, .max = 6144, .privacy = Privacy::kSensitive};
 inline constexpr Rule kIncludeKeyMaterial{.words = kIncludeKeyMaterialWords};
 inline constexpr Rule kDryRunModifier{.words = kDryRunModifierWords};
 inline constexpr Rule kDryRunModifiers{.element = &kDryRunModifier};

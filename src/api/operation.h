@@ -73,6 +73,7 @@ struct KeyUse {
   /// Of operations that grants do not know; whatever a grant can allow works across accounts.
   kms::CrossAccount cross_account = kms::CrossAccount::kNo;
   std::optional<KeyUsage> usage = {};
+  std::optional<KeyOrigin> origin = {};  ///< of the keys it works on, if not on all
   kms::StateRule state = kms::StateRule::kAnyState;
   std::string_view algorithm_member = {};  ///< of the request: the algorithm it wants
   Specs specs = Specs::kAny;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <charconv>
 #include <cstdlib>
 
@@ -22,6 +23,10 @@ bool is_alphanumeric(char c) {
 bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 bool is_alias_character(char c) {
   return is_alphanumeric(c) || c == ':' || c == '/' || c == '_' || c == '-';
+}
+
+bool is_description_character(char c) {
+  return is_alias_character(c) || c == '.' || c == ' ' || (c >= '\t' && c <= '\r');
 }
 bool is_xks_character(char c) { return is_alphanumeric(c) || c == '-' || c == '_' || c == '.'; }
 bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
@@ -250,6 +255,8 @@ std::string_view expression(Pattern pattern) {
       return "^[a-zA-Z0-9-_.]+$";
     case Pattern::kMaterialId:
       return "^[a-f0-9]+$";
+    case Pattern::kMaterialDescription:
+      return "^[a-zA-Z0-9:/_\\s.-]+$";
     case Pattern::kPolicyName:
       return "[\\w]+";
     case Pattern::kPrincipalId:
@@ -279,6 +286,8 @@ bool matches(Pattern pattern, std::string_view text) {
       return some(text, is_xks_character);
     case Pattern::kMaterialId:
       return some(text, is_lower_hex);
+    case Pattern::kMaterialDescription:
+      return some(text, is_description_character);
     case Pattern::kPolicyName:
       return some(text, is_word_character);
     case Pattern::kPrincipalId:
@@ -406,6 +415,17 @@ void read(json::Value value, const Path&, const Rule&, Problems& problems, bool&
     return;
   }
   out = *boolean;
+}
+
+void read(json::Value value, const Path&, const Rule&, Problems& problems, TimePoint& out) {
+  // The year 9999: what lies beyond has no date in the audit trail.
+  constexpr double kLast = 253'402'300'799;
+  const auto seconds = value.number();
+  if (!seconds || !(std::fabs(*seconds) <= kLast)) {
+    problems.wrong_type(value.type(), Kind::kTimestamp);
+    return;
+  }
+  out = TimePoint(milliseconds(std::llround(*seconds * 1000)));
 }
 
 void read(json::Value value, const Path&, const Rule&, Problems& problems,

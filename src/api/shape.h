@@ -13,7 +13,7 @@
 // or to the audit trail) and explains itself to documentation and tests.
 //
 // A member's C++ type says its kind: std::string, Bytes and Secret (blobs), std::int64_t, bool,
-// TimePoint (written only), kms::EncryptionContext, std::vector<std::string>, a struct with a
+// TimePoint, kms::EncryptionContext, std::vector<std::string>, a struct with a
 // shape() and a std::vector of such. std::optional around it lets it be absent; a vector and an
 // encryption context are absent when empty.
 #pragma once
@@ -59,6 +59,7 @@ enum class Pattern : std::uint8_t {
   kPolicy,
   kXksKeyId,
   kMaterialId,
+  kMaterialDescription,
   kPolicyName,
   kPrincipalId,
   kServicePrincipal,
@@ -230,6 +231,9 @@ void read(json::Value value, const Path& path, const Rule& rule, Problems& probl
 void read(json::Value value, const Path& path, const Rule& rule, Problems& problems,
           std::int64_t& out);
 void read(json::Value value, const Path& path, const Rule& rule, Problems& problems, bool& out);
+/// Seconds since the epoch, with a fraction.
+void read(json::Value value, const Path& path, const Rule& rule, Problems& problems,
+          TimePoint& out);
 void read(json::Value value, const Path& path, const Rule& rule, Problems& problems,
           kms::EncryptionContext& out);
 void read(json::Value value, const Path& path, const Rule& rule, Problems& problems,

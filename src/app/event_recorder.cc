@@ -181,4 +181,15 @@ Result<void> EventRecorder::key_deleted(const kms::DeletionEvent& event) {
       audit::Durability::kBeforeReturn);
 }
 
+Result<void> EventRecorder::material_expired(const kms::MaterialExpiryEvent& event) {
+  TRY(trail_->append(audit::render(audit::delete_expired_key_material_event(
+                         event.key_arn, event.material_id, event.expired_at, event.region,
+                         event.account, draw_uuid(random_))),
+                     audit::Durability::kBeforeReturn));
+  return bus_->append(audit::render_material_expiration(
+                          {draw_uuid(random_), event.expired_at, event.account, event.region},
+                          event.key_id, event.key_arn, event.material_id),
+                      audit::Durability::kBeforeReturn);
+}
+
 }  // namespace keyhold::app

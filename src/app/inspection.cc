@@ -56,13 +56,24 @@ Result<std::string> inspect_key(kms::Service& service, token::Token& token,
     const auto& row = material->record;
     writer.begin_object();
     writer.key("materialId").string(row.material_id);
-    writer.key("state").string(&key->current_material() == material.get() ? "CURRENT"
-                                                                          : "NON_CURRENT");
+    writer.key("state").string(material.get() == key->find_current_material() ? "CURRENT"
+                               : material.get() == key->pending_material()    ? "PENDING_ROTATION"
+                                                                              : "NON_CURRENT");
     writer.key("custody").string(to_string(row.custody));
     writer.key("construction").string(to_string(row.construction));
     writer.key("createdAt").string(to_iso8601(row.created_at));
     if (row.rotation_type) writer.key("rotationType").string(to_string(*row.rotation_type));
     if (row.rotated_at) writer.key("rotatedAt").string(to_iso8601(*row.rotated_at));
+    if (row.presence != store::MaterialPresence::kPresent) {
+      // What was imported and is no longer there has no object to show.
+      writer.key("importState").string("PENDING_IMPORT");
+      writer.end_object();
+      continue;
+    }
+    if (record.origin == KeyOrigin::kExternal) {
+      writer.key("importState").string("IMPORTED");
+      if (row.valid_to) writer.key("validTo").string(to_iso8601(*row.valid_to));
+    }
     const auto evidence = token.evidence(row.object_name);
     writer.key("token");
     if (evidence) {

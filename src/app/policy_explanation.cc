@@ -27,6 +27,7 @@ class ContextAlone final : public kms::CallParameters {
   const std::string* text(std::string_view) const override { return nullptr; }
   std::optional<std::int64_t> number(std::string_view) const override { return std::nullopt; }
   std::optional<bool> boolean(std::string_view) const override { return std::nullopt; }
+  std::optional<TimePoint> instant(std::string_view) const override { return std::nullopt; }
   std::span<const std::string> list(std::string_view) const override { return {}; }
   const kms::EncryptionContext* context(std::string_view member) const override {
     return member.ends_with("EncryptionContext") && !context_.empty() ? &context_ : nullptr;

@@ -206,4 +206,25 @@ ServiceEvent delete_key_event(const std::string& key_arn, TimePoint time, std::s
   return event;
 }
 
+ServiceEvent delete_expired_key_material_event(const std::string& key_arn,
+                                               const std::string& material_id, TimePoint time,
+                                               std::string region, std::string account_id,
+                                               std::string event_id) {
+  json::Writer response;
+  response.begin_object();
+  member(response, "keyId", key_arn);
+  member(response, "keyMaterialId", material_id);
+  response.end_object();
+
+  ServiceEvent event;
+  event.time = time;
+  event.event_name = "DeleteExpiredKeyMaterial";
+  event.region = std::move(region);
+  event.resources = {{account_id, "AWS::KMS::Key", key_arn}};
+  event.account_id = std::move(account_id);
+  event.event_id = std::move(event_id);
+  event.response_elements = response.text();
+  return event;
+}
+
 }  // namespace keyhold::audit

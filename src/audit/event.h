@@ -81,7 +81,7 @@ struct ApiCallEvent {
   std::optional<TlsDetails> tls;
 };
 
-/// What the service did by itself: RotateKey, DeleteKey. It has no caller and no request.
+/// What the service did by itself: RotateKey, DeleteKey, DeleteExpiredKeyMaterial. It has no caller and no request.
 struct ServiceEvent {
   TimePoint time;
   std::string event_source = "kms.amazonaws.com";
@@ -116,5 +116,11 @@ ServiceEvent rotate_key_event(const Rotation& rotation, TimePoint time, std::str
 /// The event of a KMS key's destruction at the end of its waiting period.
 ServiceEvent delete_key_event(const std::string& key_arn, TimePoint time, std::string region,
                               std::string account_id, std::string event_id);
+
+/// The event of the destruction of imported key material whose time was over.
+ServiceEvent delete_expired_key_material_event(const std::string& key_arn,
+                                               const std::string& material_id, TimePoint time,
+                                               std::string region, std::string account_id,
+                                               std::string event_id);
 
 }  // namespace keyhold::audit

@@ -51,4 +51,15 @@ std::string render_deletion(const EventBridgeOrigin& origin, const std::string& 
   return render(origin, "KMS CMK Deletion", key_arn, detail.text());
 }
 
+std::string render_material_expiration(const EventBridgeOrigin& origin, const std::string& key_id,
+                                       const std::string& key_arn,
+                                       const std::string& material_id) {
+  json::Writer detail;
+  detail.begin_object();
+  member(detail, "key-id", key_id);
+  member(detail, "key-material-id", material_id);
+  detail.end_object();
+  return render(origin, "KMS Imported Key Material Expiration", key_arn, detail.text());
+}
+
 }  // namespace keyhold::audit

@@ -68,12 +68,20 @@ constexpr Spellings<MessageType, 3> spellings<MessageType>{
      {MessageType::kDigest, "DIGEST"},
      {MessageType::kExternalMu, "EXTERNAL_MU"}}};
 template <>
-constexpr Spellings<KeyOrigin, 1> spellings<KeyOrigin>{{{KeyOrigin::kAwsKms, "AWS_KMS"}}};
+constexpr Spellings<KeyOrigin, 2> spellings<KeyOrigin>{
+    {{KeyOrigin::kAwsKms, "AWS_KMS"}, {KeyOrigin::kExternal, "EXTERNAL"}}};
 template <>
-constexpr Spellings<KeyState, 3> spellings<KeyState>{
+constexpr Spellings<KeyState, 4> spellings<KeyState>{
     {{KeyState::kEnabled, "Enabled"},
      {KeyState::kDisabled, "Disabled"},
-     {KeyState::kPendingDeletion, "PendingDeletion"}}};
+     {KeyState::kPendingDeletion, "PendingDeletion"},
+     {KeyState::kPendingImport, "PendingImport"}}};
+template <>
+constexpr Spellings<WrappingAlgorithm, 4> spellings<WrappingAlgorithm>{
+    {{WrappingAlgorithm::kRsaesOaepSha1, "RSAES_OAEP_SHA_1"},
+     {WrappingAlgorithm::kRsaesOaepSha256, "RSAES_OAEP_SHA_256"},
+     {WrappingAlgorithm::kRsaAesKeyWrapSha1, "RSA_AES_KEY_WRAP_SHA_1"},
+     {WrappingAlgorithm::kRsaAesKeyWrapSha256, "RSA_AES_KEY_WRAP_SHA_256"}}};
 template <>
 constexpr Spellings<GrantOperation, 17> spellings<GrantOperation>{
     {{GrantOperation::kDecrypt, "Decrypt"},
@@ -97,8 +105,9 @@ template <>
 constexpr Spellings<RotationType, 2> spellings<RotationType>{
     {{RotationType::kAutomatic, "AUTOMATIC"}, {RotationType::kOnDemand, "ON_DEMAND"}}};
 template <>
-constexpr Spellings<Custody, 2> spellings<Custody>{
-    {{Custody::kResident, "resident"}, {Custody::kHostStaged, "host-staged"}}};
+constexpr Spellings<Custody, 3> spellings<Custody>{{{Custody::kResident, "resident"},
+                                                     {Custody::kHostStaged, "host-staged"},
+                                                     {Custody::kImported, "imported"}}};
 template <>
 constexpr Spellings<Construction, 3> spellings<Construction>{
     {{Construction::kNative, "native"},
@@ -121,6 +130,7 @@ std::string_view to_string(Algorithm value) { return spelling(value); }
 std::string_view to_string(MessageType value) { return spelling(value); }
 std::string_view to_string(KeyOrigin value) { return spelling(value); }
 std::string_view to_string(KeyState value) { return spelling(value); }
+std::string_view to_string(WrappingAlgorithm value) { return spelling(value); }
 std::string_view to_string(GrantOperation value) { return spelling(value); }
 std::string_view to_string(RotationType value) { return spelling(value); }
 std::string_view to_string(Custody value) { return spelling(value); }
@@ -140,6 +150,7 @@ template std::optional<Algorithm> parse_word(std::string_view);
 template std::optional<MessageType> parse_word(std::string_view);
 template std::optional<KeyOrigin> parse_word(std::string_view);
 template std::optional<KeyState> parse_word(std::string_view);
+template std::optional<WrappingAlgorithm> parse_word(std::string_view);
 template std::optional<GrantOperation> parse_word(std::string_view);
 template std::optional<RotationType> parse_word(std::string_view);
 template std::optional<Custody> parse_word(std::string_view);

@@ -65,9 +65,18 @@ enum class Algorithm : std::uint8_t {
 /// representative of it (FIPS 204, section 6.2).
 enum class MessageType : std::uint8_t { kRaw, kDigest, kExternalMu };
 
-enum class KeyOrigin : std::uint8_t { kAwsKms };
+enum class KeyOrigin : std::uint8_t { kAwsKms, kExternal };
 
-enum class KeyState : std::uint8_t { kEnabled, kDisabled, kPendingDeletion };
+enum class KeyState : std::uint8_t { kEnabled, kDisabled, kPendingDeletion, kPendingImport };
+
+/// How key material that is imported comes (GetParametersForImport, "WrappingAlgorithm"); their table
+/// is in base/wrapping_algorithm.h.
+enum class WrappingAlgorithm : std::uint8_t {
+  kRsaesOaepSha1,
+  kRsaesOaepSha256,
+  kRsaAesKeyWrapSha1,
+  kRsaAesKeyWrapSha256,
+};
 
 /// What a grant can allow (CreateGrant, "Operations").
 enum class GrantOperation : std::uint8_t {
@@ -94,8 +103,11 @@ enum class RotationType : std::uint8_t { kAutomatic, kOnDemand };
 
 /// How a key material is held; fixed when it is made.
 enum class Custody : std::uint8_t {
-  kResident,    ///< born in the token, never extractable
-  kHostStaged,  ///< likewise, but a padding that the token does not know is removed outside of it
+  kResident,  ///< born in the token, never extractable
+  /// A padding that the token does not know is removed outside of it: of what the key decrypts, or of
+  /// the key itself when it was imported.
+  kHostStaged,
+  kImported,  ///< brought from outside and unwrapped inside the token, never extractable in it
 };
 
 /// How messages are encrypted under a key material; the number is the suite byte of its
@@ -113,6 +125,7 @@ std::string_view to_string(Algorithm value);
 std::string_view to_string(MessageType value);
 std::string_view to_string(KeyOrigin value);
 std::string_view to_string(KeyState value);
+std::string_view to_string(WrappingAlgorithm value);
 std::string_view to_string(GrantOperation value);
 std::string_view to_string(RotationType value);
 std::string_view to_string(Custody value);

@@ -21,6 +21,7 @@ class CallParameters {
   virtual const std::string* text(std::string_view member) const = 0;
   virtual std::optional<std::int64_t> number(std::string_view member) const = 0;
   virtual std::optional<bool> boolean(std::string_view member) const = 0;
+  virtual std::optional<TimePoint> instant(std::string_view member) const = 0;
   virtual std::span<const std::string> list(std::string_view member) const = 0;
   virtual const EncryptionContext* context(std::string_view member) const = 0;
   virtual std::vector<Tag> tags(std::string_view member) const = 0;

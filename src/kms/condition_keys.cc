@@ -40,6 +40,12 @@ ContextValue number_member(const CallFacts& facts, const AliasDirectory&, std::s
   return number(facts.parameters.number(kMember));
 }
 
+template <const char* kMember>
+ContextValue instant_member(const CallFacts& facts, const AliasDirectory&, std::string_view) {
+  const auto instant = facts.parameters.instant(kMember);
+  return instant ? ContextValue::of(to_iso8601(*instant)) : ContextValue::absent();
+}
+
 #define KEYHOLD_MEMBER(name) constexpr char k##name##Member[] = #name
 KEYHOLD_MEMBER(KeyPairSpec);
 KEYHOLD_MEMBER(SigningAlgorithm);
@@ -55,6 +61,7 @@ KEYHOLD_MEMBER(RetiringServicePrincipal);
 KEYHOLD_MEMBER(WrappingAlgorithm);
 KEYHOLD_MEMBER(WrappingKeySpec);
 KEYHOLD_MEMBER(ExpirationModel);
+KEYHOLD_MEMBER(ValidTo);
 KEYHOLD_MEMBER(PrimaryRegion);
 KEYHOLD_MEMBER(ReplicaRegion);
 #undef KEYHOLD_MEMBER
@@ -271,6 +278,7 @@ constexpr auto kRows = std::to_array<ConditionKeyRow>({
     {"kms:SigningAlgorithm", "`SigningAlgorithm`", text_member<kSigningAlgorithmMember>},
     {"kms:TrailingDaysWithoutKeyUsage", "the key's last use, of DisableKey and ScheduleKeyDeletion",
      days_without_usage},
+    {"kms:ValidTo", "`ValidTo`", instant_member<kValidToMember>},
     {"kms:ViaService", "never there: no AWS service calls", absent},
     {"kms:WrappingAlgorithm", "`WrappingAlgorithm`", text_member<kWrappingAlgorithmMember>},
     {"kms:WrappingKeySpec", "`WrappingKeySpec`", text_member<kWrappingKeySpecMember>},

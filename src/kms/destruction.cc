@@ -27,16 +27,20 @@ Result<void> condemn_key(Domain& domain, const Key& key) {
   domain.usages.forget(record.id);
   const std::lock_guard condemned(domain.condemned_mutex);
   domain.condemned.push_back(std::make_shared<const Key>(
-      std::move(record), newest->materials(), newest->running_rotation(), newest->policy()));
+      std::move(record), newest->materials(), newest->running_intent(), newest->policy()));
   return {};
 }
 
 Result<void> destroy_objects(Domain& domain, const Key& key) {
   for (const auto& material : key.materials()) {
+    if (material->record.presence == store::MaterialPresence::kAbsent) continue;
     TRY(domain.token.destroy_material(material->record.object_name));
   }
-  if (const auto& rotation = key.running_rotation()) {
-    TRY(domain.token.destroy_material(rotation->object_name));
+  if (const auto& intent = key.running_intent()) {
+    TRY(domain.token.destroy_material(intent->object_name));
+  }
+  for (const auto& wrapping_key : domain.wrapping_keys.of_key(key.id())) {
+    TRY(destroy_wrapping_key(domain, wrapping_key));
   }
   return {};
 }

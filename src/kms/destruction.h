@@ -10,8 +10,8 @@ namespace keyhold::kms {
 /// row, and the next start goes on with step 2.
 Result<void> condemn_key(Domain& domain, const Key& key);
 
-/// Step 2. Destroys the objects of the key's materials, and of a rotation that never ended, one by
-/// one. A kill leaves some; destroying a missing one succeeds.
+/// Step 2. Destroys the objects of the key's materials, of a rotation or import that never ended,
+/// and its wrapping keys, one by one. A kill leaves some; destroying a missing one succeeds.
 Result<void> destroy_objects(Domain& domain, const Key& key);
 
 /// Step 3. Tells the audit trail and erases the rows. A kill in between leads to a second telling.

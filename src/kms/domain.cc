@@ -13,7 +13,7 @@ Result<void> write_key(Domain& domain, const Key& newest, store::KeyRecord recor
   ++record.version;
   KeyPolicyPtr policy = record.policy == newest.record().policy ? newest.policy() : nullptr;
   domain.keys.put(std::make_shared<const Key>(std::move(record), newest.materials(),
-                                              newest.running_rotation(), std::move(policy)));
+                                              newest.running_intent(), std::move(policy)));
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include "kms/key_directory.h"
 #include "kms/service.h"
 #include "kms/usage_journal.h"
+#include "kms/wrapping_keys.h"
 
 namespace keyhold::kms {
 
@@ -25,8 +26,10 @@ struct Domain {
   KeyDirectory keys{};
   AliasDirectory aliases{};
   GrantDirectory grants{};
+  WrappingKeyDirectory wrapping_keys{};
   UsageJournal usages{};
   KeyLocks locks{};
+  KeyLocks material_changes{};  ///< imports and removals of one key; taken before locks
   std::mutex alias_changes{};  // alias writes happen one after another
 
   /// Keys whose waiting period is over and whose objects are still to be destroyed. To callers

@@ -33,17 +33,28 @@ KeyMaterial::KeyMaterial(store::MaterialRecord row, token::MaterialKind kind)
 }
 
 Key::Key(store::KeyRecord record, std::vector<KeyMaterialPtr> materials,
-         std::optional<store::IntentRecord> rotation, KeyPolicyPtr policy)
+         std::optional<store::IntentRecord> intent, KeyPolicyPtr policy)
     : record_(std::move(record)),
       arn_(key_arn(record_.region, record_.account, record_.id)),
       policy_(policy ? std::move(policy) : compile_policy(record_)),
       materials_(std::move(materials)),
-      rotation_(std::move(rotation)) {
+      intent_(std::move(intent)) {
   by_id_.reserve(materials_.size());
-  for (const auto& material : materials_) by_id_.push_back(material.get());
+  for (const auto& material : materials_) {
+    by_id_.push_back(material.get());
+    const bool permanent = material->record.standing == store::MaterialStanding::kPermanent;
+    (permanent ? current_ : pending_) = material.get();
+  }
   std::ranges::sort(by_id_, [](const KeyMaterial* a, const KeyMaterial* b) {
     return id_less(a->material_id, b->material_id);
   });
+}
+
+bool Key::has_all_material() const {
+  return current_ != nullptr && std::ranges::all_of(materials_, [](const KeyMaterialPtr& material) {
+           return material->record.standing == store::MaterialStanding::kPendingRotation ||
+                  material->record.presence == store::MaterialPresence::kPresent;
+         });
 }
 
 const KeyMaterial* Key::find_material(ByteView material_id) const {

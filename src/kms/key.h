@@ -30,10 +30,10 @@ inline token::MaterialKind kind_of(const store::KeyRecord& record) {
 
 class Key {
  public:
-  /// `materials` are ordered by sequence and not empty. `rotation` is the one that runs, if any.
-  /// `policy` is the record's, for whoever has it ready; null: it is made here.
+  /// `materials` are ordered by sequence; empty only for a key whose material is yet to be imported.
+  /// `intent`: of the rotation or import that runs, if any. `policy` is the record's, for whoever has it ready; null: it is made here.
   Key(store::KeyRecord record, std::vector<KeyMaterialPtr> materials,
-      std::optional<store::IntentRecord> rotation, KeyPolicyPtr policy = nullptr);
+      std::optional<store::IntentRecord> intent, KeyPolicyPtr policy = nullptr);
 
   const store::KeyRecord& record() const { return record_; }
   const std::string& id() const { return record_.id; }
@@ -43,12 +43,22 @@ class Key {
   const KeyPolicyPtr& policy() const { return policy_; }
 
   const std::vector<KeyMaterialPtr>& materials() const { return materials_; }
-  const KeyMaterial& current_material() const { return *materials_.back(); }
+  /// What the key encrypts, signs and so on with. Not of a key that has none.
+  const KeyMaterial& current_material() const { return *current_; }
+  /// The same; null for a key whose material was never imported.
+  const KeyMaterial* find_current_material() const { return current_; }
+  /// The one that waits for a rotation on demand; null if there is none.
+  const KeyMaterial* pending_material() const { return pending_; }
+  /// Whether the key can be used: it has material, and all that is its own for good is in the token.
+  bool has_all_material() const;
+  /// How its current material is held; of a key that has none, how any it may get could be.
+  Custody custody() const { return current_ ? current_->record.custody : Custody::kHostStaged; }
   /// The material of that KeyMaterialId (32 bytes); null if the key has none such. Its cost hardly
   /// grows with the number of materials.
   const KeyMaterial* find_material(ByteView material_id) const;
 
-  const std::optional<store::IntentRecord>& running_rotation() const { return rotation_; }
+  /// Of the rotation or import that runs.
+  const std::optional<store::IntentRecord>& running_intent() const { return intent_; }
 
  private:
   store::KeyRecord record_;
@@ -56,7 +66,9 @@ class Key {
   KeyPolicyPtr policy_;
   std::vector<KeyMaterialPtr> materials_;
   std::vector<const KeyMaterial*> by_id_;  // sorted by material_id
-  std::optional<store::IntentRecord> rotation_;
+  const KeyMaterial* current_ = nullptr;
+  const KeyMaterial* pending_ = nullptr;
+  std::optional<store::IntentRecord> intent_;
 };
 using KeyPtr = std::shared_ptr<const Key>;
 

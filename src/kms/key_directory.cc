@@ -10,16 +10,30 @@ namespace {
 constexpr std::string_view kListName = "keys";
 
 /// When a key next wants something done; nothing if never.
-std::optional<TimePoint> due_at(const store::KeyRecord& record) {
-  if (record.state == KeyState::kPendingDeletion) return record.deletion_at;
-  if (record.state == KeyState::kEnabled && record.rotation_enabled) return record.next_rotation_at;
-  return std::nullopt;
+std::optional<TimePoint> due_at(const Key& key) {
+  const store::KeyRecord& record = key.record();
+  std::optional<TimePoint> due;
+  const auto consider = [&](const std::optional<TimePoint>& at) {
+    if (at && (!due || *at < *due)) due = at;
+  };
+  if (record.state == KeyState::kPendingDeletion) consider(record.deletion_at);
+  if (record.state == KeyState::kEnabled && record.rotation_enabled) {
+    consider(record.next_rotation_at);
+  }
+  for (const auto& material : key.materials()) {
+    if (material->record.presence == store::MaterialPresence::kPresent) {
+      consider(material->record.valid_to);
+    }
+  }
+  return due;
 }
 
 bool is_unfinished(const Key& key) {
-  return key.running_rotation() ||
+  return key.running_intent() ||
          std::ranges::any_of(key.materials(), [](const KeyMaterialPtr& material) {
-           return !material->record.announced;
+           return !material->record.announced ||
+                  material->record.presence == store::MaterialPresence::kDeleting ||
+                  material->record.presence == store::MaterialPresence::kExpiring;
          });
 }
 
@@ -41,7 +55,7 @@ KeyPtr KeyDirectory::find(std::string_view id) const {
 void KeyDirectory::unlist(const Key& key) {
   const auto& record = key.record();
   listed_.erase({record.account, record.region, record.id});
-  if (const auto at = due_at(record)) due_.erase({*at, record.id});
+  if (const auto at = due_at(key)) due_.erase({*at, record.id});
   unfinished_.erase(record.id);
 }
 
@@ -54,7 +68,7 @@ void KeyDirectory::put(const KeyPtr& key) {
   place = key;
   const auto& record = key->record();
   listed_[{record.account, record.region, record.id}] = key;
-  if (const auto at = due_at(record)) due_.emplace(*at, record.id);
+  if (const auto at = due_at(*key)) due_.emplace(*at, record.id);
   if (is_unfinished(*key)) unfinished_.insert(record.id);
   shard.publish(std::move(next));
 }

@@ -43,10 +43,11 @@ class KeyDirectory {
   Result<Page<KeyPtr>> list(const Scope& scope, const PageRequest& page) const;
   std::vector<KeyPtr> all() const;
 
-  /// Keys whose rotation or deletion date has come, the earliest first.
+  /// Keys whose rotation or deletion date, or the end of a material, has come, the earliest first.
   std::vector<KeyPtr> due(TimePoint now) const;
 
-  /// Keys with a running rotation, or with one that is not announced yet.
+  /// Keys with a running rotation or import, with a rotation that is not announced yet, or with a
+  /// material whose removal has begun.
   std::vector<KeyPtr> unfinished() const;
 
  private:

@@ -11,13 +11,20 @@ namespace keyhold::kms {
 /// A row of AWS's table: operations whose cells are alike share one.
 enum class StateRule : std::uint8_t {
   kAnyState,            ///< reading, listing
-  kEnabled,             ///< cryptographic use, rotation
+  kEnabled,             ///< cryptographic use
   kNotPendingDeletion,  ///< management
   kPendingDeletion,     ///< CancelKeyDeletion
+  kHasMaterial,         ///< EnableKey, DisableKey, GetPublicKey
+  kRotated,             ///< EnableKeyRotation, DisableKeyRotation
+  kRotationShown,       ///< GetKeyRotationStatus
+  kRotatedOnDemand,     ///< which looks at what was imported by itself
 };
 
 /// kDisabled or kKmsInvalidState with AWS's text, if the rule's cell for the key's state is an
 /// error.
 Result<void> check_state(StateRule rule, const Key& key);
+
+/// kUnsupportedOperation with AWS's text for a key of another origin.
+Result<void> check_origin(KeyOrigin origin, const Key& key);
 
 }  // namespace keyhold::kms

@@ -4,7 +4,9 @@
 
 #include "base/log.h"
 #include "kms/destruction.h"
+#include "kms/import.h"
 #include "kms/material_making.h"
+#include "kms/material_removal.h"
 #include "kms/reconcile.h"
 
 namespace keyhold::kms {
@@ -103,24 +105,36 @@ Result<void> Lifecycle::rotate(const Key& key) {
   return {};
 }
 
+Result<void> Lifecycle::do_due(const Key& key) {
+  TRY(expire_materials(domain_, key));
+  if (key.record().state == KeyState::kPendingDeletion) return condemn_key(domain_, key);
+  if (automatic_rotation_due(key, domain_.clock.now())) return rotate(key);
+  return {};
+}
+
+Result<void> Lifecycle::take_up(const Key& key) {
+  const auto& intent = key.running_intent();
+  if (intent && intent->kind == store::IntentKind::kImportKeyMaterial) {
+    TRY(withdraw_import(domain_, key));
+  } else if (intent) {
+    TRY(resume_rotation(domain_, key));
+  }
+  const auto one_at_a_time = domain_.material_changes.lock(key.id());
+  return finish_removals(domain_, key);
+}
+
 void Lifecycle::run_round(bool retry_all) {
   for (const auto& key : domain_.keys.unfinished()) {
     // What was interrupted comes before what is new.
-    if (key->running_rotation() && may_try(key->id(), retry_all)) {
-      const auto resumed = resume_rotation(domain_, *key);
-      note(key->id(), resumed ? Result<void>() : Result<void>(resumed.error()));
-    }
+    if (may_try(key->id(), retry_all)) note(key->id(), take_up(*key));
     announce_interrupted(domain_, *key);
   }
   for (const auto& key : domain_.keys.due(domain_.clock.now())) {
     if (!may_try(key->id(), retry_all)) continue;
-    if (key->record().state == KeyState::kPendingDeletion) {
-      note(key->id(), condemn_key(domain_, *key));
-    } else if (automatic_rotation_due(*key, domain_.clock.now())) {
-      note(key->id(), rotate(*key));
-    }
+    note(key->id(), do_due(*key));
   }
   finish_destructions(domain_);
+  destroy_expired_wrapping_keys(domain_);
   settle_stranded_births(domain_);
   const auto now = std::chrono::steady_clock::now();
   if (!retry_all && now < next_usage_save_) return;

@@ -1,4 +1,4 @@
-// Due work: automatic rotations, the ends of waiting periods, and whatever a crash or a fault left
+// Due work: automatic rotations, the ends of waiting periods and of key materials, and whatever a crash or a fault left
 // half done. One thread, on the domain's clock.
 #pragma once
 
@@ -37,6 +37,10 @@ class Lifecycle {
   bool may_try(const std::string& key_id, bool retry_all);
   void note(const std::string& key_id, const Result<void>& outcome);
   Result<void> rotate(const Key& key);
+  /// Whatever of a key's has its date come.
+  Result<void> do_due(const Key& key);
+  /// What was interrupted of a key's rotation, import or removal of material.
+  Result<void> take_up(const Key& key);
 
   struct BackOff {
     int failures = 0;

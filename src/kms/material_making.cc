@@ -92,7 +92,7 @@ Result<KeyPtr> finish_birth(Domain& domain, store::KeyRecord key, const store::I
 Result<store::IntentRecord> begin_rotation(Domain& domain, const Key& key, store::IntentKind kind) {
   const auto lock = domain.locks.lock(key.id());
   TRY_ASSIGN(const auto newest, refresh(domain, key));
-  TRY(check_state(StateRule::kEnabled, *newest));
+  TRY(check_state(StateRule::kRotatedOnDemand, *newest));
   const TimePoint now = domain.clock.now();
   if (kind == store::IntentKind::kRotateOnDemand) {
     TRY(check_on_demand_rotation(*newest, domain.options.rotation_rules, now));
@@ -104,7 +104,7 @@ Result<store::IntentRecord> begin_rotation(Domain& domain, const Key& key, store
   intent.kind = kind;
   intent.key_id = key.id();
   intent.started_at = now;
-  TRY(domain.store.begin_rotation(intent, newest->record().version));
+  TRY(domain.store.begin_material(intent, newest->record().version));
   domain.keys.put(
       std::make_shared<const Key>(newest->record(), newest->materials(), intent, newest->policy()));
   return intent;
@@ -161,6 +161,38 @@ Result<void> finish_rotation(Domain& domain, std::string_view key_id,
   return {};
 }
 
+Result<void> rotate_to_imported(Domain& domain, const Key& key) {
+  const auto one_at_a_time = domain.material_changes.lock(key.id());
+  {
+    TRY_ASSIGN(const auto newest, refresh(domain, key));
+    if (const auto* pending = newest->pending_material()) {
+      TRY(domain.token.check_material(pending->use));
+    }
+  }
+  const auto lock = domain.locks.lock(key.id());
+  TRY_ASSIGN(const auto newest, refresh(domain, key));
+  TRY(check_state(StateRule::kRotatedOnDemand, *newest));
+  TRY(check_on_demand_rotation(*newest, domain.options.rotation_rules, domain.clock.now()));
+  store::MaterialRecord row = newest->pending_material()->record;
+  row.standing = store::MaterialStanding::kPermanent;
+  row.rotation_type = RotationType::kOnDemand;
+  row.rotated_at = domain.clock.now();
+  row.announced = false;
+  store::KeyRecord record = newest->record();
+  record.on_demand_rotations += 1;
+  TRY(domain.store.update_material(record, row));
+  ++record.version;
+  auto materials = newest->materials();
+  for (auto& place : materials) {
+    if (place.get() != newest->pending_material()) continue;
+    place = std::make_shared<const KeyMaterial>(std::move(row), newest->kind());
+    break;
+  }
+  domain.keys.put(std::make_shared<const Key>(std::move(record), std::move(materials), std::nullopt,
+                                              newest->policy()));
+  return {};
+}
+
 Result<void> announce_rotation(Domain& domain, const Key& key, const KeyMaterial& material) {
   RotationEvent event;
   event.account = key.record().account;
@@ -190,7 +222,7 @@ Result<void> announce_rotation(Domain& domain, const Key& key, const KeyMaterial
     place = std::make_shared<const KeyMaterial>(std::move(row), newest->kind());
   }
   domain.keys.put(std::make_shared<const Key>(newest->record(), std::move(materials),
-                                              newest->running_rotation()));
+                                              newest->running_intent()));
   return {};
 }
 
@@ -215,8 +247,8 @@ Result<ResumedRotation> resume_rotation(Domain& domain, const Key& key) {
   const RotationClaim claim(domain, key.id());
   if (!claim.claimed()) return ResumedRotation();
   TRY_ASSIGN(const auto newest, refresh(domain, key));
-  if (!newest->running_rotation()) return ResumedRotation();
-  store::IntentRecord intent = *newest->running_rotation();
+  if (!newest->running_intent()) return ResumedRotation();
+  store::IntentRecord intent = *newest->running_intent();
 
   std::optional<ObjectName> given_up;
   TRY_ASSIGN(std::optional<token::GeneratedMaterial> material,

@@ -17,7 +17,7 @@ std::vector<Algorithm> usable_algorithms(const token::Token& token, const Key& k
   std::vector<Algorithm> usable;
   for (const Algorithm algorithm : algorithms_of(key.record().spec, key.record().usage)) {
     const auto checked =
-        token.check_algorithm(key.kind(), key.current_material().record.custody, algorithm);
+        token.check_algorithm(key.kind(), key.custody(), algorithm);
     // A token that is away takes nothing from the list.
     if (checked || checked.error().code() != ErrorCode::kUnsupportedOperation) {
       usable.push_back(algorithm);

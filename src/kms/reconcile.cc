@@ -7,7 +7,9 @@
 #include "base/key_spec.h"
 #include "base/log.h"
 #include "kms/destruction.h"
+#include "kms/import.h"
 #include "kms/material_making.h"
+#include "kms/material_removal.h"
 
 namespace keyhold::kms {
 namespace {
@@ -43,10 +45,37 @@ Result<void> settle_births(Domain& domain, const store::Contents& contents,
   return {};
 }
 
-void settle_rotations(Domain& domain, ReconcileReport& report) {
+void settle_import(Domain& domain, const Key& key, const ObjectName& object_name,
+                   ReconcileReport& report) {
+  const auto withdrawn = withdraw_import(domain, key);
+  if (!withdrawn) {
+    report.alarms.push_back("the import into " + key.arn() + " cannot be withdrawn now");
+    log::warning("withdrawing an import: " + withdrawn.error().detail());
+    return;
+  }
+  const auto newest = domain.keys.find(key.id());
+  if (newest && newest->running_intent()) return;  // a thread is at it
+  report.withdrawn.push_back("import into " + key.arn() + ", object " + object_name.hex());
+}
+
+void settle_unfinished(Domain& domain, ReconcileReport& report) {
   for (const auto& key : domain.keys.unfinished()) {
-    if (!key->running_rotation()) {
+    const auto finished = [&] {
+      const auto one_at_a_time = domain.material_changes.lock(key->id());
+      return finish_removals(domain, *key);
+    }();
+    if (!finished) {
+      report.alarms.push_back("the deletion of key material of " + key->arn() +
+                              " cannot be finished now");
+      log::warning("finishing a deletion of " + key->arn() + ": " + finished.error().detail());
+    }
+    const auto& intent = key->running_intent();
+    if (!intent) {
       announce_interrupted(domain, *key);
+      continue;
+    }
+    if (intent->kind == store::IntentKind::kImportKeyMaterial) {
+      settle_import(domain, *key, intent->object_name, report);
       continue;
     }
     const auto resumed = resume_rotation(domain, *key);
@@ -72,7 +101,12 @@ Result<std::vector<std::string>> find_strangers(Domain& domain,
   TRY_ASSIGN(const auto rows, domain.store.load());
   std::unordered_set<std::string> names;
   for (const auto& intent : rows.intents) names.insert(intent.object_name.hex());
-  for (const auto& material : rows.materials) names.insert(material.object_name.hex());
+  for (const auto& material : rows.materials) {
+    if (material.presence != store::MaterialPresence::kAbsent) {
+      names.insert(material.object_name.hex());
+    }
+  }
+  for (const auto& wrapping_key : rows.wrapping_keys) names.insert(wrapping_key.object_name.hex());
   for (const auto& name : domain.options.own_objects) names.insert(name.hex());
 
   const auto describe = [](const token::ListedObject& object) {
@@ -126,7 +160,7 @@ Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& content
                                   ReconcileDepth depth) {
   ReconcileReport report;
   TRY(settle_births(domain, contents, report));
-  settle_rotations(domain, report);
+  settle_unfinished(domain, report);
   finish_destructions(domain);
 
   TRY_ASSIGN(const auto objects, domain.token.list_objects());
@@ -135,6 +169,7 @@ Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& content
   for (const auto& object : objects) ++found[to_hex(object.id)];
   for (const auto& key : domain.keys.all()) {
     for (const auto& material : key->materials()) {
+      if (material->record.presence != store::MaterialPresence::kPresent) continue;
       const auto at = found.find(material->record.object_name.hex());
       const int count = at == found.end() ? 0 : at->second;
       const std::string what = "key material " + material->record.material_id + " of " + key->arn();

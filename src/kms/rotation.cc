@@ -1,14 +1,17 @@
 #include "kms/rotation.h"
 
 #include <array>
+#include <string>
+
+#include "kms/key_state.h"
 
 namespace keyhold::kms {
 namespace {
 
 // Rows in the order of RotationRules.
 constexpr std::array<RotationRulesRow, 2> kRules{{
-    {"2024", 10},
-    {"2025", 25},
+    {"2024", 10, RotationRulesRow::Imported::kNotRotated},
+    {"2025", 25, RotationRulesRow::Imported::kRotated},
 }};
 
 }  // namespace
@@ -29,13 +32,40 @@ Result<void> check_rotates(const Key& key) {
   return Error(ErrorCode::kUnsupportedOperation);
 }
 
+namespace {
+
+bool has_pending(const Key& key) {
+  const KeyMaterial* pending = key.pending_material();
+  return pending != nullptr && pending->record.presence == store::MaterialPresence::kPresent;
+}
+
+std::string_view name_of(store::IntentKind kind) {
+  switch (kind) {
+    case store::IntentKind::kRotateAutomatic:
+      return "An automatic rotation of ";
+    case store::IntentKind::kImportKeyMaterial:
+      return "An import of key material into ";
+    default:
+      return "An on-demand rotation of ";
+  }
+}
+
+Result<void> check_imported_rotates(const Key& key, RotationRules rules) {
+  if (key.record().origin != KeyOrigin::kExternal) return {};
+  if (rotation_rules_row(rules).imported == RotationRulesRow::Imported::kNotRotated) {
+    return check_origin(KeyOrigin::kAwsKms, key);
+  }
+  return check_state(StateRule::kHasMaterial, key);
+}
+
+}  // namespace
+
 Result<void> check_on_demand_rotation(const Key& key, RotationRules rules, TimePoint now) {
   TRY(check_rotates(key));
-  if (const auto& running = key.running_rotation()) {
+  TRY(check_imported_rotates(key, rules));
+  if (const auto& running = key.running_intent()) {
     return Error(ErrorCode::kConflict,
-                 running->kind == store::IntentKind::kRotateAutomatic
-                     ? "An automatic rotation of " + key.arn() + " is in progress."
-                     : "An on-demand rotation of " + key.arn() + " is in progress.");
+                 std::string(name_of(running->kind)) + key.arn() + " is in progress.");
   }
   const auto& next = key.record().next_rotation_at;
   if (next && *next <= now + kOnDemandGuard) {
@@ -48,13 +78,17 @@ Result<void> check_on_demand_rotation(const Key& key, RotationRules rules, TimeP
                  "on-demand rotations can be performed for this key: " +
                      key.arn());
   }
+  if (key.record().origin == KeyOrigin::kExternal && !has_pending(key)) {
+    return Error(ErrorCode::kKmsInvalidState,
+                 "No available key material pending rotation for the key: " + key.arn() + ".");
+  }
   return {};
 }
 
 bool automatic_rotation_due(const Key& key, TimePoint now) {
   const auto& record = key.record();
   return record.state == KeyState::kEnabled && record.rotation_enabled && record.next_rotation_at &&
-         *record.next_rotation_at <= now && !key.running_rotation();
+         *record.next_rotation_at <= now && !key.running_intent();
 }
 
 TimePoint next_rotation_after(TimePoint scheduled, int period_days, TimePoint now) {
@@ -64,10 +98,13 @@ TimePoint next_rotation_after(TimePoint scheduled, int period_days, TimePoint no
   return scheduled + period * (missed + 1);
 }
 
-RotationStatus rotation_status(const Key& key) {
+Result<RotationStatus> rotation_status(const Key& key, RotationRules rules) {
   const auto& record = key.record();
+  if (rotation_rules_row(rules).imported == RotationRulesRow::Imported::kNotRotated) {
+    TRY(check_origin(KeyOrigin::kAwsKms, key));
+  }
   RotationStatus status;
-  const auto& running = key.running_rotation();
+  const auto& running = key.running_intent();
   if (running && running->kind == store::IntentKind::kRotateOnDemand) {
     status.on_demand_started_at = running->started_at;
   }

@@ -20,6 +20,9 @@ std::optional<RotationRules> parse_rotation_rules(std::string_view text);
 struct RotationRulesRow {
   std::string_view name;
   int on_demand_limit;  ///< completed on-demand rotations a key may have
+  /// Whether keys whose material is imported may have several, be rotated to them on demand, and be
+  /// asked for their rotation.
+  enum class Imported : std::uint8_t { kNotRotated, kRotated } imported;
 };
 const RotationRulesRow& rotation_rules_row(RotationRules rules);
 
@@ -33,8 +36,9 @@ inline constexpr auto kOnDemandGuard = std::chrono::minutes(20);
 Result<void> check_rotates(const Key& key);
 
 /// Whether an on-demand rotation may begin: kConflict while a rotation runs or an automatic one is
-/// due within kOnDemandGuard, kLimitExceeded when the key has had as many as the rules allow; see
-/// also check_rotates().
+/// due within kOnDemandGuard, kLimitExceeded when the key has had as many as the rules allow. Of a
+/// key whose material is imported, also whether there is one to rotate to. See also
+/// check_rotates().
 Result<void> check_on_demand_rotation(const Key& key, RotationRules rules, TimePoint now);
 
 /// Whether an automatic rotation is due and may begin: the key is enabled, its date has come, and
@@ -52,6 +56,7 @@ struct RotationStatus {
   std::optional<TimePoint> next_rotation_at;
   std::optional<TimePoint> on_demand_started_at;
 };
-RotationStatus rotation_status(const Key& key);
+/// kUnsupportedOperation, with AWS's text, for a key of which the rules tell nothing.
+Result<RotationStatus> rotation_status(const Key& key, RotationRules rules);
 
 }  // namespace keyhold::kms

@@ -5,16 +5,19 @@
 
 #include "base/key_spec.h"
 #include "base/log.h"
+#include "base/wrapping_algorithm.h"
 #include "kms/arn.h"
 #include "kms/deadline_jobs.h"
 #include "kms/destruction.h"
 #include "kms/domain.h"
 #include "kms/granting.h"
+#include "kms/import.h"
 #include "kms/inventory.h"
 #include "kms/key_state.h"
 #include "kms/known_principals.h"
 #include "kms/lifecycle.h"
 #include "kms/material_making.h"
+#include "kms/material_removal.h"
 #include "kms/messages.h"
 #include "kms/native_operations.h"
 #include "kms/paging.h"
@@ -56,6 +59,7 @@ class DomainService final : public Service, public Inventory {
         known_principals_(domain_.options.known_principals) {
     if (const auto& service_key = domain_.options.service_key) {
       grant_tokens_.emplace(token, *service_key, clock, random);
+      import_tokens_.emplace(token, *service_key, clock, random);
     }
   }
 
@@ -66,18 +70,18 @@ class DomainService final : public Service, public Inventory {
     std::unordered_map<std::string_view, std::vector<const store::MaterialRecord*>> materials;
     for (const auto& row : contents.materials) materials[row.key_id].push_back(&row);
     std::unordered_map<std::string_view, KeyPolicyPtr> default_policies;  // by account
-    std::unordered_map<std::string_view, store::IntentRecord> rotations;
-    for (const auto& intent : contents.intents) rotations.emplace(intent.key_id, intent);
+    std::unordered_map<std::string_view, store::IntentRecord> intents;
+    for (const auto& intent : contents.intents) intents.emplace(intent.key_id, intent);
 
     for (const auto& row : contents.keys) {
       std::vector<KeyMaterialPtr> of_key;
       for (const auto* material : materials[row.id]) {
         of_key.push_back(std::make_shared<const KeyMaterial>(*material, kind_of(row)));
       }
-      if (of_key.empty()) {
+      if (of_key.empty() && row.origin != KeyOrigin::kExternal) {
         return Error(ErrorCode::kKmsInternal, {}, "key " + row.id + " has no key material row");
       }
-      const auto rotation = rotations.find(row.id);
+      const auto intent = intents.find(row.id);
       KeyPolicyPtr policy;
       if (row.policy.empty()) {
         KeyPolicyPtr& shared = default_policies[row.account];
@@ -86,7 +90,7 @@ class DomainService final : public Service, public Inventory {
       }
       auto key = std::make_shared<const Key>(
           row, std::move(of_key),
-          rotation == rotations.end() ? std::nullopt : std::optional(rotation->second),
+          intent == intents.end() ? std::nullopt : std::optional(intent->second),
           std::move(policy));
       if (row.destroying) {
         domain_.condemned.push_back(std::move(key));
@@ -104,6 +108,7 @@ class DomainService final : public Service, public Inventory {
       }
     }
     domain_.grants.load(grants);
+    for (const auto& wrapping_key : contents.wrapping_keys) domain_.wrapping_keys.put(wrapping_key);
     domain_.usages.load(contents.usages);
     TRY(begin_tracking());
     TRY(kms::reconcile(domain_, contents, ReconcileDepth::kPresence));
@@ -166,6 +171,10 @@ class DomainService final : public Service, public Inventory {
     record.policy = wanted.policy;
     TRY_ASSIGN(record.tags, merge_tags({}, wanted.tags));
     record.created_at = domain_.clock.now();
+    if (wanted.origin == KeyOrigin::kExternal) {
+      TRY(check_importable({wanted.spec, wanted.usage}));
+      return create_external_key(std::move(record));
+    }
 
     // Shared with the job, which may outlive this call.
     auto born = std::make_shared<KeyPtr>();
@@ -198,14 +207,14 @@ class DomainService final : public Service, public Inventory {
   }
 
   Result<void> enable_key(const Key& key) override {
-    TRY(change(key, StateRule::kNotPendingDeletion,
+    TRY(change(key, StateRule::kHasMaterial,
                [](store::KeyRecord& record) { record.state = KeyState::kEnabled; }));
     lifecycle_.wake();  // a rotation date that passed meanwhile is made up for at once
     return {};
   }
 
   Result<void> disable_key(const Key& key) override {
-    return change(key, StateRule::kNotPendingDeletion,
+    return change(key, StateRule::kHasMaterial,
                   [](store::KeyRecord& record) { record.state = KeyState::kDisabled; });
   }
 
@@ -223,10 +232,13 @@ class DomainService final : public Service, public Inventory {
   }
 
   Result<void> cancel_deletion(const Key& key) override {
-    return change(key, StateRule::kPendingDeletion, [](store::KeyRecord& record) {
-      record.state = KeyState::kDisabled;
-      record.deletion_at.reset();
-    });
+    return change_from(key, StateRule::kPendingDeletion,
+                       [](const Key& newest, store::KeyRecord& record) -> Result<void> {
+                         record.state = newest.has_all_material() ? KeyState::kDisabled
+                                                                  : KeyState::kPendingImport;
+                         record.deletion_at.reset();
+                         return {};
+                       });
   }
 
   Access decide(const AccessRequest& request) override { return authorizer_.decide(request); }
@@ -341,7 +353,7 @@ class DomainService final : public Service, public Inventory {
           // What can be refused is refused before the token is asked for anything.
           {
             TRY_ASSIGN(const auto newest, refresh(domain_, *key));
-            TRY(check_state(StateRule::kEnabled, *newest));
+            TRY(check_state(StateRule::kRotatedOnDemand, *newest));
             TRY(check_on_demand_rotation(*newest, domain_.options.rotation_rules,
                                          domain_.clock.now()));
           }
@@ -349,6 +361,11 @@ class DomainService final : public Service, public Inventory {
           const RotationClaim claim(domain_, key->id());
           if (!claim.claimed()) {
             return Error(ErrorCode::kConflict, "A rotation of " + key->arn() + " is in progress.");
+          }
+          if (key->record().origin == KeyOrigin::kExternal) {
+            TRY(durably([&] { return rotate_to_imported(domain_, *key); }));
+            announce_rotations(domain_, *key);
+            return {};
           }
           store::IntentRecord intent;
           TRY(durably([&]() -> Result<void> {
@@ -368,7 +385,8 @@ class DomainService final : public Service, public Inventory {
 
   Result<void> enable_rotation(const Key& key, int period_days) override {
     TRY(check_rotates(key));
-    return change(key, StateRule::kEnabled, [&](store::KeyRecord& record) {
+    TRY(check_origin(KeyOrigin::kAwsKms, key));
+    return change(key, StateRule::kRotated, [&](store::KeyRecord& record) {
       record.rotation_enabled = true;
       record.rotation_period_days = period_days;
       record.next_rotation_at = domain_.clock.now() + kDay * period_days;
@@ -376,11 +394,51 @@ class DomainService final : public Service, public Inventory {
   }
 
   Result<void> disable_rotation(const Key& key) override {
-    return change(key, StateRule::kEnabled, [](store::KeyRecord& record) {
+    TRY(check_origin(KeyOrigin::kAwsKms, key));
+    return change(key, StateRule::kRotated, [](store::KeyRecord& record) {
       record.rotation_enabled = false;
       record.rotation_period_days = 0;
       record.next_rotation_at.reset();
     });
+  }
+
+  Result<RotationStatus> rotation_status(const Key& key) const override {
+    return kms::rotation_status(key, domain_.options.rotation_rules);
+  }
+
+  Result<ImportParameters> import_parameters(const Key& key, KeySpec wrapping_key,
+                                             WrappingAlgorithm algorithm) override {
+    TRY(check_import_tokens());
+    if (const auto refusal = wrapping_refusal(key.record().spec, algorithm, wrapping_key)) {
+      return Error(ErrorCode::kUnsupportedOperation,
+                   "WrappingAlgorithm " + std::string(to_string(algorithm)) +
+                       " is not valid for this operation: " + std::string(*refusal) + ".");
+    }
+    TRY(domain_.token.check_import(key.kind(), algorithm));
+    auto parameters = std::make_shared<ImportParameters>();
+    const auto answer = slow_jobs_.run(
+        [this, parameters, wrapping_key, algorithm,
+         wanted = std::make_shared<const Key>(key)](const DeadlineJobs::Durably&) -> Result<void> {
+          TRY_ASSIGN(auto made, provide_wrapping_key(domain_, *wanted, wrapping_key, algorithm));
+          TRY_ASSIGN(parameters->import_token, import_tokens_->issue(*wanted, made));
+          parameters->public_key = std::move(made.public_key);
+          parameters->valid_to = made.expires_at;
+          return {};
+        },
+        domain_.options.material_deadline);
+    if (!answer.result) return answer.result.error();
+    return std::move(*parameters);
+  }
+
+  Result<std::string> import_material(const Key& key, const ImportRequest& request) override {
+    TRY(check_import_tokens());
+    TRY(check_import_request(key, request, domain_.options.rotation_rules, domain_.clock.now()));
+    return kms::import_material(domain_, *import_tokens_, key, request);
+  }
+
+  Result<std::optional<std::string>> delete_imported_material(
+      const Key& key, const std::optional<std::string>& material_id) override {
+    return delete_material(domain_, key, material_id);
   }
 
   Result<Encrypted> encrypt(const Key& key, ByteView plaintext,
@@ -397,8 +455,7 @@ class DomainService final : public Service, public Inventory {
 
   Result<void> check_algorithm(const Key& key, Algorithm algorithm) const override {
     TRY(check_fits(key, algorithm));
-    return domain_.token.check_algorithm(key.kind(), key.current_material().record.custody,
-                                         algorithm);
+    return domain_.token.check_algorithm(key.kind(), key.custody(), algorithm);
   }
   std::vector<Algorithm> algorithms(const Key& key) const override {
     return usable_algorithms(domain_.token, key);
@@ -553,6 +610,33 @@ class DomainService final : public Service, public Inventory {
     return Error(ErrorCode::kInvalidArn, "Key Aliases are not supported for this operation.");
   }
 
+  /// A key whose material could come in no way is not made.
+  Result<void> check_importable(token::MaterialKind kind) const {
+    Result<void> last;
+    for (const auto algorithm :
+         {WrappingAlgorithm::kRsaesOaepSha1, WrappingAlgorithm::kRsaesOaepSha256,
+          WrappingAlgorithm::kRsaAesKeyWrapSha1, WrappingAlgorithm::kRsaAesKeyWrapSha256}) {
+      last = domain_.token.check_import(kind, algorithm);
+      if (last) break;
+    }
+    return last;
+  }
+
+  /// Born at once, since nothing is made for it in the token.
+  Result<KeyPtr> create_external_key(store::KeyRecord record) {
+    record.state = KeyState::kPendingImport;
+    TRY(domain_.store.insert_key(record));
+    auto born = std::make_shared<const Key>(std::move(record), std::vector<KeyMaterialPtr>{},
+                                            std::nullopt);
+    domain_.keys.put(born);
+    return KeyPtr(born);
+  }
+
+  Result<void> check_import_tokens() const {
+    if (import_tokens_) return {};
+    return Error(ErrorCode::kKmsInternal, {}, "there is no service key to seal import tokens");
+  }
+
   DeadlineJobs& jobs_for(KeySpec spec) {
     return row_of(row_of(spec).form).generation == Generation::kSlow ? slow_jobs_ : jobs_;
   }
@@ -561,15 +645,24 @@ class DomainService final : public Service, public Inventory {
   /// and unless `apply` answers an error.
   template <typename Change>
   Result<void> change(const Key& key, StateRule rule, const Change& apply) {
+    return change_from(key, rule, [&](const Key&, store::KeyRecord& record) -> Result<void> {
+      if constexpr (std::is_void_v<std::invoke_result_t<Change, store::KeyRecord&>>) {
+        apply(record);
+        return {};
+      } else {
+        return apply(record);
+      }
+    });
+  }
+
+  /// The same for what looks at the key's materials too.
+  template <typename Change>
+  Result<void> change_from(const Key& key, StateRule rule, const Change& apply) {
     const auto lock = domain_.locks.lock(key.id());
     TRY_ASSIGN(const auto newest, refresh(domain_, key));
     TRY(check_state(rule, *newest));
     store::KeyRecord record = newest->record();
-    if constexpr (std::is_void_v<std::invoke_result_t<Change, store::KeyRecord&>>) {
-      apply(record);
-    } else {
-      TRY(apply(record));
-    }
+    TRY(apply(*newest, record));
     return write_key(domain_, *newest, std::move(record));
   }
 
@@ -591,6 +684,7 @@ class DomainService final : public Service, public Inventory {
   const Authorizer authorizer_;
   const KnownPrincipals known_principals_;
   std::optional<GrantTokens> grant_tokens_;
+  std::optional<ImportTokens> import_tokens_;
   TimePoint tracked_since_{};
 };
 

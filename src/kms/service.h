@@ -26,6 +26,7 @@
 #include "kms/encryption_context.h"
 #include "kms/grant_directory.h"
 #include "kms/grant_token.h"
+#include "kms/import_request.h"
 #include "kms/key.h"
 #include "kms/key_policy.h"
 #include "kms/page.h"
@@ -61,6 +62,16 @@ struct DeletionEvent {
   TimePoint deleted_at;
 };
 
+/// An imported key material that was destroyed because its time was over.
+struct MaterialExpiryEvent {
+  std::string account;
+  std::string region;
+  std::string key_id;
+  std::string key_arn;
+  std::string material_id;
+  TimePoint expired_at;
+};
+
 /// Who wants to know. Called at least once for each event, from any thread; an error means "tell me
 /// again later".
 class EventSink {
@@ -68,6 +79,7 @@ class EventSink {
   virtual ~EventSink() = default;
   virtual Result<void> key_rotated(const RotationEvent& event) = 0;
   virtual Result<void> key_deleted(const DeletionEvent& event) = 0;
+  virtual Result<void> material_expired(const MaterialExpiryEvent& event) = 0;
 };
 
 struct ServiceOptions {
@@ -79,8 +91,10 @@ struct ServiceOptions {
   /// Aliases a key may have (developer guide, "Resource quotas").
   std::size_t alias_limit = 50;
   std::size_t grant_limit = kGrantLimit;
-  /// The deployment's own key, under which grant tokens are sealed; without one no grant can be
-  /// made.
+  /// Wrapping keys there may be at once, each for a day, since every one has its place in the token.
+  std::size_t wrapping_key_limit = 1000;
+  /// The deployment's own key, under which grant tokens and import tokens are sealed; without one no
+  /// grant can be made and no key material imported.
   std::optional<token::Material> service_key = {};
   /// Who policies and grants may name, outlives the service; null: anybody.
   const iam::IdentityDirectory* known_principals = nullptr;
@@ -111,6 +125,13 @@ struct Encrypted {
 struct EncryptedDataKeyPair {
   token::DataKeyPair pair;
   Encrypted private_key;
+};
+
+/// What GetParametersForImport gives.
+struct ImportParameters {
+  Bytes import_token;
+  Bytes public_key;  ///< SubjectPublicKeyInfo in DER
+  TimePoint valid_to;
 };
 
 struct CreatedGrant {
@@ -208,6 +229,17 @@ class Service {
   virtual Result<void> rotate_on_demand(const Key& key) = 0;
   virtual Result<void> enable_rotation(const Key& key, int period_days) = 0;
   virtual Result<void> disable_rotation(const Key& key) = 0;
+  virtual Result<RotationStatus> rotation_status(const Key& key) const = 0;
+
+  // Key material from outside, of keys whose origin is EXTERNAL.
+  /// kUnsupportedOperation for a way that the key's material or the token does not allow.
+  virtual Result<ImportParameters> import_parameters(const Key& key, KeySpec wrapping_key,
+                                                     WrappingAlgorithm algorithm) = 0;
+  /// Answers the material's id. See kms/import.h.
+  virtual Result<std::string> import_material(const Key& key, const ImportRequest& request) = 0;
+  /// Answers the material's id; nothing where there was none to delete.
+  virtual Result<std::optional<std::string>> delete_imported_material(
+      const Key& key, const std::optional<std::string>& material_id) = 0;
 
   // Cryptography. The caller has checked state and usage.
   virtual Result<Encrypted> encrypt(const Key& key, ByteView plaintext,

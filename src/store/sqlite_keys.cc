@@ -64,15 +64,23 @@ Result<void> SqliteStore::load_keys(Contents& contents) {
       });
 }
 
+Result<void> SqliteStore::insert_key_row(const KeyRecord& key, int born) {
+  auto insertion = database_.prepare(
+      "INSERT INTO kms_key (account, region, spec, key_usage, origin, state, description, policy,"
+      " created_at, deletion_at, destroying, rotation_enabled, rotation_period_days,"
+      " next_rotation_at, on_demand_rotations, id, version, born)"
+      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)");
+  TRY(exactly_one(bind_key(insertion, key).bind(born).run()));
+  return insert_tags(key);
+}
+
+Result<void> SqliteStore::insert_key(const KeyRecord& key) {
+  return transact(Transaction::Kind::kWrite, [&] { return insert_key_row(key, 1); });
+}
+
 Result<void> SqliteStore::begin_key(const KeyRecord& key, const IntentRecord& intent) {
   return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
-    auto insertion = database_.prepare(
-        "INSERT INTO kms_key (account, region, spec, key_usage, origin, state, description, policy,"
-        " created_at, deletion_at, destroying, rotation_enabled, rotation_period_days,"
-        " next_rotation_at, on_demand_rotations, id, version, born)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0)");
-    TRY(exactly_one(bind_key(insertion, key).run()));
-    TRY(insert_tags(key));
+    TRY(insert_key_row(key, 0));
     return insert_intent(intent);
   });
 }
@@ -95,7 +103,7 @@ Result<void> SqliteStore::abandon_key(std::string_view key_id) {
   });
 }
 
-Result<void> SqliteStore::begin_rotation(const IntentRecord& intent, std::uint64_t key_version) {
+Result<void> SqliteStore::begin_material(const IntentRecord& intent, std::uint64_t key_version) {
   return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
     auto key = database_.prepare(
         "SELECT version FROM kms_key WHERE id = $1 AND version = $2 AND born = 1");
@@ -117,10 +125,49 @@ Result<void> SqliteStore::write_key(const KeyRecord& key) {
   return insert_tags(key);
 }
 
+namespace {
+
+Result<void> check_of_key(const KeyRecord& key, const MaterialRecord& material) {
+  if (material.key_id == key.id) return {};
+  return Error(ErrorCode::kKmsInternal, {}, "store: a material of another key");
+}
+
+}  // namespace
+
+Result<void> SqliteStore::finish_import(const KeyRecord& key, const MaterialRecord& material) {
+  TRY(check_of_key(key, material));
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    TRY(write_key(key));
+    auto known =
+        database_.prepare("SELECT 1 FROM key_material WHERE key_id = $1 AND material_id = $2");
+    TRY_ASSIGN(const bool again, known.bind(key.id).bind(material.material_id).next());
+    if (!again) return insert_material(material);
+    TRY(end_intent(material));
+    return exactly_one(write_material(material));
+  });
+}
+
+Result<void> SqliteStore::update_material(const KeyRecord& key, const MaterialRecord& material) {
+  TRY(check_of_key(key, material));
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    TRY(write_key(key));
+    return exactly_one(write_material(material));
+  });
+}
+
+Result<void> SqliteStore::forget_material(const KeyRecord& key, std::string_view material_id) {
+  return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
+    TRY(write_key(key));
+    return exactly_one(
+        database_.prepare("DELETE FROM key_material WHERE key_id = $1 AND material_id = $2")
+            .bind(key.id)
+            .bind(material_id)
+            .run());
+  });
+}
+
 Result<void> SqliteStore::finish_rotation(const KeyRecord& key, const MaterialRecord& material) {
-  if (material.key_id != key.id) {
-    return Error(ErrorCode::kKmsInternal, {}, "store: a material of another key");
-  }
+  TRY(check_of_key(key, material));
   return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
     TRY(write_key(key));
     return insert_material(material);
@@ -135,6 +182,7 @@ Result<void> SqliteStore::erase_key(std::string_view key_id) {
   return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
     TRY(database_.prepare("DELETE FROM alias WHERE target_key_id = $1").bind(key_id).run());
     TRY(database_.prepare("DELETE FROM intent WHERE key_id = $1").bind(key_id).run());
+    TRY(database_.prepare("DELETE FROM wrapping_key WHERE key_id = $1").bind(key_id).run());
     TRY(database_.prepare("DELETE FROM key_material WHERE key_id = $1").bind(key_id).run());
     TRY(delete_tags(key_id));
     TRY(delete_grants_of_key(key_id));

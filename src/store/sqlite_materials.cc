@@ -21,7 +21,31 @@ MaterialRecord read_material(Row& row) {
   material.rotation_type = row.optional_word<RotationType>();
   material.rotated_at = row.optional_time();
   material.announced = row.flag();
+  material.presence = row.word<MaterialPresence>();
+  material.standing = row.word<MaterialStanding>();
+  material.valid_to = row.optional_time();
+  material.description = row.text();
   return material;
+}
+
+/// Parameters 1 to 16, of the statements that write a whole row.
+Statement& bind_material(Statement& statement, const MaterialRecord& material) {
+  return statement.bind(material.object_name)
+      .bind(material.key_id)
+      .bind(material.material_id)
+      .bind(material.sequence)
+      .bind(material.custody)
+      .bind(material.construction)
+      .bind(material.check_value)
+      .bind(material.public_key)
+      .bind(material.created_at)
+      .bind(material.rotation_type)
+      .bind(material.rotated_at)
+      .bind(material.announced ? 1 : 0)
+      .bind(material.presence)
+      .bind(material.standing)
+      .bind(material.valid_to)
+      .bind(material.description);
 }
 
 }  // namespace
@@ -30,36 +54,36 @@ Result<void> SqliteStore::load_materials(Contents& contents) {
   return for_each_row(
       database_.prepare(
           "SELECT object_name, key_id, material_id, sequence, custody, construction, check_value,"
-          " public_key, created_at, rotation_type, rotated_at, announced FROM key_material"
-          " ORDER BY key_id, sequence"),
+          " public_key, created_at, rotation_type, rotated_at, announced, presence, standing,"
+          " valid_to, description FROM key_material ORDER BY key_id, sequence"),
       "key_material", [&](Row& row) { contents.materials.push_back(read_material(row)); });
 }
 
-Result<void> SqliteStore::insert_material(const MaterialRecord& material) {
+Result<void> SqliteStore::end_intent(const MaterialRecord& material) {
   // The intent's end is what lets the material in: of two who finish the same attempt, one does.
-  TRY(exactly_one(database_.prepare("DELETE FROM intent WHERE object_name = $1 AND key_id = $2")
-                      .bind(material.object_name)
-                      .bind(material.key_id)
-                      .run()));
-  return exactly_one(
-      database_
-          .prepare("INSERT INTO key_material (object_name, key_id, material_id, sequence, custody,"
-                   " construction, check_value, public_key, created_at, rotation_type, rotated_at,"
-                   " announced, invocations)"
-                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)")
-          .bind(material.object_name)
-          .bind(material.key_id)
-          .bind(material.material_id)
-          .bind(material.sequence)
-          .bind(material.custody)
-          .bind(material.construction)
-          .bind(material.check_value)
-          .bind(material.public_key)
-          .bind(material.created_at)
-          .bind(material.rotation_type)
-          .bind(material.rotated_at)
-          .bind(material.announced ? 1 : 0)
-          .run());
+  return exactly_one(database_.prepare("DELETE FROM intent WHERE object_name = $1 AND key_id = $2")
+                         .bind(material.object_name)
+                         .bind(material.key_id)
+                         .run());
+}
+
+Result<void> SqliteStore::insert_material(const MaterialRecord& material) {
+  TRY(end_intent(material));
+  auto insertion = database_.prepare(
+      "INSERT INTO key_material (object_name, key_id, material_id, sequence, custody, construction,"
+      " check_value, public_key, created_at, rotation_type, rotated_at, announced, presence,"
+      " standing, valid_to, description, invocations)"
+      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)");
+  return exactly_one(bind_material(insertion, material).run());
+}
+
+Result<int> SqliteStore::write_material(const MaterialRecord& material) {
+  auto update = database_.prepare(
+      "UPDATE key_material SET object_name = $1, key_id = $2, material_id = $3, sequence = $4, custody = $5, construction = $6,"
+      " check_value = $7, public_key = $8, created_at = $9, rotation_type = $10, rotated_at = $11,"
+      " announced = $12, presence = $13, standing = $14, valid_to = $15, description = $16"
+      " WHERE key_id = $2 AND material_id = $3");
+  return bind_material(update, material).run();
 }
 
 Result<void> SqliteStore::mark_announced(const ObjectName& object_name) {

@@ -10,6 +10,7 @@ Result<Contents> SqliteStore::load() {
     TRY(load_tags(contents.unborn_keys));
     TRY(load_materials(contents));
     TRY(load_intents(contents));
+    TRY(load_wrapping_keys(contents));
     TRY(load_aliases(contents));
     TRY(load_credentials(contents));
     TRY(load_grants(contents));

@@ -57,10 +57,24 @@ struct KeyRecord {
   bool operator==(const KeyRecord&) const = default;
 };
 
-/// A key material that exists and is proven in its token. The one with the highest sequence is the
-/// current one.
+/// Whether a key material is in its token. Generated ones always are, until their key is deleted.
+enum class MaterialPresence : std::uint8_t {
+  kPresent,
+  kDeleting,  ///< its object is to be destroyed, because somebody asked for it
+  kExpiring,  ///< its object is to be destroyed, because its time is over
+  kAbsent,    ///< destroyed; the same material may be imported again
+};
+
+/// What a key material is to its key.
+enum class MaterialStanding : std::uint8_t {
+  kPermanent,        ///< it is or was the current one
+  kPendingRotation,  ///< imported, and current only after a rotation on demand
+};
+
+/// A key material that was proven in its token. Of the permanent ones, the one with the highest
+/// sequence is the current one.
 struct MaterialRecord {
-  ObjectName object_name;
+  ObjectName object_name;  ///< of an imported material: of its last import
   std::string key_id;
   std::string material_id;  ///< 64 hex characters, KeyMaterialId on the wire
   int sequence = 0;         ///< 0 for the first, then one more each
@@ -73,14 +87,25 @@ struct MaterialRecord {
   std::optional<TimePoint> rotated_at;        ///< when it became current; absent on the first
   /// Whether the RotateKey event of the rotation that made it current has reached the audit trail.
   bool announced = true;
+  MaterialPresence presence = MaterialPresence::kPresent;
+  MaterialStanding standing = MaterialStanding::kPermanent;
+  /// When an imported material is to be destroyed; absent where it does not expire.
+  std::optional<TimePoint> valid_to{};
+  std::string description{};  ///< of an imported material; empty: none
 
   bool operator==(const MaterialRecord&) const = default;
 };
 
-enum class IntentKind : std::uint8_t { kCreateKey, kRotateOnDemand, kRotateAutomatic };
+enum class IntentKind : std::uint8_t {
+  kCreateKey,
+  kRotateOnDemand,
+  kRotateAutomatic,
+  kImportKeyMaterial,
+};
 
-/// A key material about to be generated: written before its object can exist, gone when the object
-/// is proven and counted (or given up). What a crash leaves of it, reconcile finishes.
+/// A key material about to be made: written before its object can exist, gone when the object is
+/// proven and counted (or given up). What a crash leaves of it, reconcile finishes; of an import it
+/// destroys what there is.
 struct IntentRecord {
   ObjectName object_name;
   IntentKind kind = IntentKind::kCreateKey;
@@ -88,6 +113,19 @@ struct IntentRecord {
   TimePoint started_at;  ///< OnDemandRotationStartDate of an on-demand rotation
 
   bool operator==(const IntentRecord&) const = default;
+};
+
+/// A key pair of the token under whose public half key material comes to a KMS key. Written before
+/// its objects can exist, and erased after they are destroyed.
+struct WrappingKeyRecord {
+  ObjectName object_name;
+  std::string key_id;
+  WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaesOaepSha1;
+  KeySpec spec = KeySpec::kRsa2048;
+  TimePoint expires_at;
+  Bytes public_key{};  ///< SubjectPublicKeyInfo in DER; empty until the pair is made
+
+  bool operator==(const WrappingKeyRecord&) const = default;
 };
 
 struct AliasRecord {
@@ -153,6 +191,7 @@ struct Contents {
   std::vector<KeyRecord> unborn_keys{};     ///< keys whose creation was begun and not finished
   std::vector<MaterialRecord> materials{};  ///< by key, then by sequence
   std::vector<IntentRecord> intents{};
+  std::vector<WrappingKeyRecord> wrapping_keys{};  ///< by object name
   std::vector<AliasRecord> aliases{};
   std::vector<CredentialRecord> credentials{};
   std::vector<GrantRecord> grants{};  ///< by grant id
@@ -169,6 +208,9 @@ class Store {
   virtual Result<std::optional<std::string>> setting(std::string_view name) = 0;
   virtual Result<void> put_setting(std::string_view name, std::string_view value) = 0;
 
+  /// A key that is born without material, because it is to be imported. Does not raise its version.
+  virtual Result<void> insert_key(const KeyRecord& key) = 0;
+
   // Birth. Between the two calls the key exists for nobody. Neither raises its version.
   virtual Result<void> begin_key(const KeyRecord& key, const IntentRecord& intent) = 0;
   /// The key is born with its first material; the intent of that object name is gone.
@@ -176,12 +218,19 @@ class Store {
   /// The key was never born; its row and its intent are gone.
   virtual Result<void> abandon_key(std::string_view key_id) = 0;
 
-  // Rotation.
+  // Rotation and import.
   /// kConflict if the key's version is no longer `key_version`, or an intent of that key exists.
-  virtual Result<void> begin_rotation(const IntentRecord& intent, std::uint64_t key_version) = 0;
+  virtual Result<void> begin_material(const IntentRecord& intent, std::uint64_t key_version) = 0;
   /// The material becomes current, the key's row is written (see update_key), the intent is gone:
   /// all or nothing.
   virtual Result<void> finish_rotation(const KeyRecord& key, const MaterialRecord& material) = 0;
+  /// The material is there, as a new row or in the place of the one of its id, the key's row is
+  /// written, the intent of the material's object name is gone: all or nothing.
+  virtual Result<void> finish_import(const KeyRecord& key, const MaterialRecord& material) = 0;
+  /// Writes the key's row (see update_key) and that of one of its materials, found by its id.
+  virtual Result<void> update_material(const KeyRecord& key, const MaterialRecord& material) = 0;
+  /// Writes the key's row; its material of that id is gone.
+  virtual Result<void> forget_material(const KeyRecord& key, std::string_view material_id) = 0;
   /// A further attempt of the same creation or rotation, under a new object name.
   virtual Result<void> replace_intent(const ObjectName& old_name, const ObjectName& new_name) = 0;
   virtual Result<void> withdraw_intent(const ObjectName& object_name) = 0;
@@ -192,7 +241,13 @@ class Store {
   /// else kConflict.
   virtual Result<void> update_key(const KeyRecord& key) = 0;
 
-  /// The key, its materials, intents, aliases, tags and grants are gone. Called when its last token
+  // Wrapping keys.
+  /// Inserts the row, or writes the one of its object name.
+  virtual Result<void> put_wrapping_key(const WrappingKeyRecord& wrapping_key) = 0;
+  /// Success also if there is none of that name.
+  virtual Result<void> erase_wrapping_key(const ObjectName& object_name) = 0;
+
+  /// The key, its materials, intents, wrapping keys, aliases, tags and grants are gone. Called when its last token
   /// object is.
   virtual Result<void> erase_key(std::string_view key_id) = 0;
 

@@ -7,10 +7,21 @@
 namespace keyhold::store {
 namespace {
 
-constexpr std::array<std::pair<IntentKind, std::string_view>, 3> kIntentKinds{
+constexpr std::array<std::pair<IntentKind, std::string_view>, 4> kIntentKinds{
     {{IntentKind::kCreateKey, "create-key"},
      {IntentKind::kRotateOnDemand, "rotate-on-demand"},
-     {IntentKind::kRotateAutomatic, "rotate-automatic"}}};
+     {IntentKind::kRotateAutomatic, "rotate-automatic"},
+     {IntentKind::kImportKeyMaterial, "import-key-material"}}};
+
+constexpr std::array<std::pair<MaterialPresence, std::string_view>, 4> kMaterialPresences{
+    {{MaterialPresence::kPresent, "present"},
+     {MaterialPresence::kDeleting, "deleting"},
+     {MaterialPresence::kExpiring, "expiring"},
+     {MaterialPresence::kAbsent, "absent"}}};
+
+constexpr std::array<std::pair<MaterialStanding, std::string_view>, 2> kMaterialStandings{
+    {{MaterialStanding::kPermanent, "permanent"},
+     {MaterialStanding::kPendingRotation, "pending-rotation"}}};
 
 constexpr std::array<std::pair<CredentialStatus, std::string_view>, 2> kCredentialStatuses{
     {{CredentialStatus::kActive, "active"}, {CredentialStatus::kDisabled, "disabled"}}};
@@ -40,6 +51,8 @@ std::optional<Word> parse(const std::array<std::pair<Word, std::string_view>, kS
 }  // namespace
 
 std::string_view to_string(IntentKind value) { return spelling(kIntentKinds, value); }
+std::string_view to_string(MaterialPresence value) { return spelling(kMaterialPresences, value); }
+std::string_view to_string(MaterialStanding value) { return spelling(kMaterialStandings, value); }
 std::string_view to_string(CredentialStatus value) { return spelling(kCredentialStatuses, value); }
 std::string_view to_string(ContextConstraint value) { return spelling(kContextConstraints, value); }
 
@@ -50,6 +63,16 @@ namespace keyhold {
 template <>
 std::optional<store::IntentKind> parse_word(std::string_view text) {
   return store::parse(store::kIntentKinds, text);
+}
+
+template <>
+std::optional<store::MaterialPresence> parse_word(std::string_view text) {
+  return store::parse(store::kMaterialPresences, text);
+}
+
+template <>
+std::optional<store::MaterialStanding> parse_word(std::string_view text) {
+  return store::parse(store::kMaterialStandings, text);
 }
 
 template <>

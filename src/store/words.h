@@ -10,6 +10,8 @@
 namespace keyhold::store {
 
 std::string_view to_string(IntentKind value);
+std::string_view to_string(MaterialPresence value);
+std::string_view to_string(MaterialStanding value);
 std::string_view to_string(CredentialStatus value);
 std::string_view to_string(ContextConstraint value);
 
@@ -19,6 +21,10 @@ namespace keyhold {
 
 template <>
 std::optional<store::IntentKind> parse_word(std::string_view text);
+template <>
+std::optional<store::MaterialPresence> parse_word(std::string_view text);
+template <>
+std::optional<store::MaterialStanding> parse_word(std::string_view text);
 template <>
 std::optional<store::CredentialStatus> parse_word(std::string_view text);
 template <>

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/wrapping_algorithm.h"
+
 namespace keyhold::token {
 namespace {
 
@@ -51,18 +53,49 @@ Result<void> Capabilities::check_algorithm(MaterialKind kind, Custody custody,
   return unsupported("Algorithm", to_string(algorithm), seen);
 }
 
+Result<void> Capabilities::check_import(MaterialKind kind, WrappingAlgorithm algorithm) const {
+  TRY(check_kind(kind));
+  const KeyForm form = row_of(kind.spec).form;
+  if (form == KeyForm::kEdwards || form == KeyForm::kMlDsa) {
+    return unsupported("The import of key material of KeySpec", to_string(kind.spec),
+                       {Place::kNowhere, "no token tells the public key of what it unwrapped", {}});
+  }
+  const WrappingAlgorithmRow& row = row_of(algorithm);
+  const Capability& padding = imports_.padding(row.padding);
+  if (padding.place == Place::kNowhere) {
+    return unsupported("WrappingAlgorithm", to_string(algorithm), padding);
+  }
+  // What the service has touched goes back into the token wrapped, so that it needs this too.
+  const bool unwraps = row.envelope == Envelope::kAesKey || padding.place == Place::kHost;
+  if (unwraps && !imports_.key_unwrapping) {
+    return unsupported("WrappingAlgorithm", to_string(algorithm),
+                       {Place::kNowhere, "the token has no AES key unwrapping by RFC 5649", {}});
+  }
+  if (!is_pair(kind.spec) && imports_.lengths == LengthEvidence::kNone) {
+    return unsupported("WrappingAlgorithm", to_string(algorithm),
+                       {Place::kNowhere, "the token does not tell how long a key is", {}});
+  }
+  return {};
+}
+
 std::string Capabilities::print() const {
+  const auto print_place = [](const Capability& seen) {
+    return seen.place == Place::kToken  ? std::string("in the token")
+           : seen.place == Place::kHost ? std::string("padding removed in the service")
+                                        : "no, " + seen.lacks;
+  };
   std::string out;
   for (const KeySpecRow& row : key_spec_rows()) {
     for (const Algorithm algorithm : row.algorithms) {
       const Capability& seen = of(row.spec, algorithm);
       out.append(to_string(row.spec)).append(" ").append(to_string(algorithm)).append(": ");
-      out.append(seen.place == Place::kToken  ? "in the token"
-                 : seen.place == Place::kHost ? "padding removed in the service"
-                                              : "no, " + seen.lacks);
-      out.append("\n");
+      out.append(print_place(seen)).append("\n");
     }
   }
+  out.append("import under RSAES_OAEP_SHA_1: ").append(print_place(imports_.sha1));
+  out.append("\nimport under RSAES_OAEP_SHA_256: ").append(print_place(imports_.sha256));
+  out.append("\nAES key unwrapping by RFC 5649: ");
+  out.append(imports_.key_unwrapping ? "in the token" : "no").append("\n");
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,8 +32,32 @@ struct Capability {
   std::string said;  ///< the token's own words, for the log
 };
 
+/// By what a token tells the length of a secret that it unwrapped.
+enum class LengthEvidence : std::uint8_t {
+  kNone,
+  kShown,      ///< CKA_VALUE_LEN
+  kByRefusal,  ///< it refuses an HMAC with a key that is shorter than the hash, and no other
+};
+
+/// How key material from outside is unwrapped.
+struct ImportCapability {
+  /// Of RSA blocks padded so, or what lacks.
+  Capability sha1;
+  Capability sha256;
+  /// The CK_MECHANISM_TYPE of AES key unwrapping by RFC 5649; nothing if there is none.
+  std::optional<unsigned long> key_unwrapping{};
+  LengthEvidence lengths = LengthEvidence::kNone;
+
+  const Capability& padding(Algorithm oaep) const {
+    return oaep == Algorithm::kRsaesOaepSha1 ? sha1 : sha256;
+  }
+};
+
 class Capabilities {
  public:
+  const ImportCapability& imports() const { return imports_; }
+  void set_imports(ImportCapability imports) { imports_ = std::move(imports); }
+
   const Capability& of(KeySpec spec, Algorithm algorithm) const {
     return rows_.at(place(spec, algorithm));
   }
@@ -51,10 +76,11 @@ class Capabilities {
   std::optional<Algorithm> proof(MaterialKind kind) const;
 
   /// As Token's functions of these names.
+  Result<void> check_import(MaterialKind kind, WrappingAlgorithm algorithm) const;
   Result<void> check_kind(MaterialKind kind) const;
   Result<void> check_algorithm(MaterialKind kind, Custody custody, Algorithm algorithm) const;
 
-  /// The table in print: a line for each spec and algorithm.
+  /// The table in print: a line for each spec and algorithm, and for each way of importing.
   std::string print() const;
 
  private:
@@ -65,6 +91,7 @@ class Capabilities {
   }
 
   std::array<Capability, kSpecs * kAlgorithms> rows_{};
+  ImportCapability imports_{};
 };
 
 }  // namespace keyhold::token

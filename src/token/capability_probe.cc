@@ -1,18 +1,16 @@
 #include "token/capability_probe.h"
 
-#include <openssl/core_names.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
 
 #include "pkcs11/slot.h"
+#include "token/import_probe.h"
 #include "token/key_kind.h"
 #include "token/key_template.h"
 #include "token/native_key.h"
 #include "token/oaep.h"
-#include "token/openssl.h"
 #include "token/probe_key.h"
 
 namespace keyhold::token {
@@ -47,32 +45,6 @@ pkcs11::Error wrong_answer(const char* function) {
   return pkcs11::Error(CKR_FUNCTION_FAILED, function, "a wrong answer");
 }
 
-/// The numbers of kProbeKey by PKCS#11's attributes.
-void set_probe_key(pkcs11::Attributes& attributes, EVP_PKEY* key) {
-  struct Part {
-    const char* name;
-    CK_ATTRIBUTE_TYPE type;
-  };
-  static constexpr auto kParts = std::to_array<Part>({
-      {OSSL_PKEY_PARAM_RSA_N, CKA_MODULUS},
-      {OSSL_PKEY_PARAM_RSA_E, CKA_PUBLIC_EXPONENT},
-      {OSSL_PKEY_PARAM_RSA_D, CKA_PRIVATE_EXPONENT},
-      {OSSL_PKEY_PARAM_RSA_FACTOR1, CKA_PRIME_1},
-      {OSSL_PKEY_PARAM_RSA_FACTOR2, CKA_PRIME_2},
-      {OSSL_PKEY_PARAM_RSA_EXPONENT1, CKA_EXPONENT_1},
-      {OSSL_PKEY_PARAM_RSA_EXPONENT2, CKA_EXPONENT_2},
-      {OSSL_PKEY_PARAM_RSA_COEFFICIENT1, CKA_COEFFICIENT},
-  });
-  for (const auto& [name, type] : kParts) {
-    BIGNUM* number = nullptr;
-    EVP_PKEY_get_bn_param(key, name, &number);
-    const openssl::Number owned(number);
-    Bytes bytes(static_cast<std::size_t>(BN_num_bytes(number)));
-    BN_bn2bin(number, bytes.data());
-    attributes.bytes(type, bytes);
-  }
-}
-
 class Probe {
  public:
   Probe(TokenLink& link, Random& random, ProbedSizes sizes)
@@ -89,6 +61,8 @@ class Probe {
       }
       keys_.clear();
     }
+    TRY_ASSIGN(auto imports, probe_imports(link_, random_));
+    capabilities_.set_imports(std::move(imports));
     return std::move(capabilities_);
   }
 
@@ -198,15 +172,10 @@ class Probe {
   }
 
   pkcs11::Result<ProbeKey> put_probe_key(pkcs11::Attributes attributes) {
-    const unsigned char* at = kProbeKey.data();
-    const openssl::Key key(
-        d2i_PrivateKey(EVP_PKEY_RSA, nullptr, &at, static_cast<long>(kProbeKey.size())));
     attributes.remove(CKA_MODIFIABLE);
-    set_probe_key(attributes, key.get());
+    const PublicKeyPtr public_key = set_probe_key(attributes);
     PKCS11_TRY_ASSIGN(auto object, link_.objects().create(attributes));
-    return ProbeKey{std::move(object),
-                    PublicKey::of_rsa(KeySpec::kRsa2048, *attributes.value(CKA_MODULUS),
-                                      *attributes.value(CKA_PUBLIC_EXPONENT))};
+    return ProbeKey{std::move(object), public_key};
   }
 
   /// A token that ignores the parameters would sign by Ed25519 and call it a success.

@@ -44,6 +44,10 @@ std::array<std::uint8_t, kDerivedKeySize> derivation_data(Purpose purpose, const
 /// AAD of the check value of the direct form.
 inline constexpr std::string_view kCheckDomain = "keyhold check";
 
+/// The AAD of the fingerprint of an imported material of the direct form: an encryption of the
+/// check value's plaintext under an IV of zeros.
+inline constexpr std::string_view kFingerprintDomain = "keyhold fingerprint";
+
 /// What the header key authenticates: domain string, subject and salt, each behind its length as
 /// 32 bits, big-endian, so that no two different inputs have one encoding.
 inline constexpr std::string_view kHeaderDomain = "keyhold header";

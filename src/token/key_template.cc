@@ -137,6 +137,70 @@ PairTemplates pair_templates(const Profile& profile, Residence residence, Materi
   return templates;
 }
 
+PairTemplates wrapping_key_templates(const Profile& profile, Residence residence, KeySpec spec,
+                                     Place place, ByteView id, std::string_view label) {
+  PairTemplates templates{public_key_head(spec), {}};
+  pkcs11::Attributes& shown = templates.public_key;
+  reside(shown, residence);
+  shown.no(CKA_PRIVATE);
+  for (const CK_ATTRIBUTE_TYPE usage : kPublicUsages) shown.no(usage);
+  shown.bytes(CKA_ID, id).text(CKA_LABEL, label).no(CKA_COPYABLE).no(CKA_MODIFIABLE);
+
+  pkcs11::Attributes& hidden = templates.private_key;
+  hidden.number(CKA_CLASS, CKO_PRIVATE_KEY).number(CKA_KEY_TYPE, CKK_RSA);
+  reside(hidden, residence);
+  hidden.yes(CKA_PRIVATE).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
+  for (const CK_ATTRIBUTE_TYPE usage : kPrivateUsages) hidden.no(usage);
+  if (place == Place::kToken) {
+    pkcs11::Attributes unwrapped;
+    unwrapped.yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
+    hidden.yes(CKA_UNWRAP)
+        .mechanisms(CKA_ALLOWED_MECHANISMS, {CKM_RSA_PKCS_OAEP})
+        .nested(CKA_UNWRAP_TEMPLATE, std::move(unwrapped));
+  } else {
+    hidden.yes(CKA_DECRYPT).mechanisms(CKA_ALLOWED_MECHANISMS, {CKM_RSA_X_509});
+  }
+  hidden.bytes(CKA_ID, id).text(CKA_LABEL, label).no(CKA_COPYABLE).no(CKA_MODIFIABLE);
+  drop(profile, shown);
+  drop(profile, hidden);
+  return templates;
+}
+
+pkcs11::Attributes unwrapping_key_template(const Profile& profile,
+                                           std::span<const CK_MECHANISM_TYPE> mechanisms) {
+  pkcs11::Attributes attributes;
+  attributes.number(CKA_CLASS, CKO_SECRET_KEY).number(CKA_KEY_TYPE, CKK_AES);
+  reside(attributes, Residence::kSession);
+  attributes.yes(CKA_PRIVATE).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
+  for (const CK_ATTRIBUTE_TYPE usage : kUsages) attributes.no(usage);
+  attributes.yes(CKA_UNWRAP).mechanisms(CKA_ALLOWED_MECHANISMS, mechanisms);
+  drop(profile, attributes);
+  return attributes;
+}
+
+pkcs11::Attributes unwrapped_material_template(const Profile& profile, MaterialKind kind,
+                                               Custody custody) {
+  pkcs11::Attributes attributes =
+      is_pair(kind.spec)
+          ? pair_templates(profile, Residence::kSession, kind, custody, {}, {}).private_key
+          : secret_template(profile, Residence::kSession, kind, {}, {});
+  for (const CK_ATTRIBUTE_TYPE type :
+       {CKA_VALUE_LEN, CKA_ID, CKA_LABEL, CKA_COPYABLE, CKA_MODIFIABLE}) {
+    attributes.remove(type);
+  }
+  return attributes;
+}
+
+pkcs11::Attributes kept_material_template(const Profile& profile, ByteView id,
+                                          std::string_view label) {
+  pkcs11::Attributes attributes;
+  reside(attributes, Residence::kToken);
+  // Copies of what is not modifiable are refused, so that this forbids further ones too.
+  attributes.bytes(CKA_ID, id).text(CKA_LABEL, label).no(CKA_MODIFIABLE);
+  drop(profile, attributes);
+  return attributes;
+}
+
 PairTemplates data_key_pair_templates(KeySpec spec) {
   PairTemplates templates{public_key_head(spec), {}};
   templates.public_key.no(CKA_TOKEN).no(CKA_PRIVATE);

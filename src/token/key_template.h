@@ -5,10 +5,12 @@
 // CKA_MODIFIABLE comes last, because SoftHSM refuses what follows it when deriving.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "base/bytes.h"
 #include "pkcs11/attributes.h"
+#include "token/capability.h"
 #include "token/profile.h"
 #include "token/token.h"
 
@@ -40,6 +42,20 @@ pkcs11::Attributes hmac_key_template(const Profile& profile, Residence residence
 pkcs11::Attributes secret_template(const Profile& profile, Residence residence, MaterialKind kind,
                                    ByteView id, std::string_view label);
 
+/// An AES key under which key material comes: a session object, UNWRAP by those mechanisms. Without
+/// CKA_VALUE_LEN, as tokens want it that unwrap.
+pkcs11::Attributes unwrapping_key_template(const Profile& profile,
+                                           std::span<const CK_MECHANISM_TYPE> mechanisms);
+
+/// Imported key material as it is unwrapped: a session object like what is generated, but one that
+/// can be copied. Without CKA_VALUE_LEN.
+pkcs11::Attributes unwrapped_material_template(const Profile& profile, MaterialKind kind,
+                                               Custody custody);
+
+/// What makes its copy one of the token's.
+pkcs11::Attributes kept_material_template(const Profile& profile, ByteView id,
+                                          std::string_view label);
+
 /// The two halves of a pair, under one CKA_ID. The public one may be read, and do nothing but what
 /// only a token can do (verify Ed25519ph): the rest is done outside of the token.
 struct PairTemplates {
@@ -48,6 +64,11 @@ struct PairTemplates {
 };
 PairTemplates pair_templates(const Profile& profile, Residence residence, MaterialKind kind,
                              Custody custody, ByteView id, std::string_view label);
+
+/// A wrapping key: what its algorithm needs and nothing else. What it unwraps cannot come out
+/// readable where the token honours CKA_UNWRAP_TEMPLATE. `place`: of the padding.
+PairTemplates wrapping_key_templates(const Profile& profile, Residence residence, KeySpec spec,
+                                     Place place, ByteView id, std::string_view label);
 
 /// A data key pair: session objects that may be read, since they are made to leave.
 PairTemplates data_key_pair_templates(KeySpec spec);

@@ -17,16 +17,20 @@ Construction construction_of(const Profile& profile) {
   return profile.derivation == Derivation::kEcb ? Construction::kEcbDerived : Construction::kDirect;
 }
 
-/// Where the token shows an attribute and it is not what the template asked for.
-std::optional<std::string> custody_flaw(const ObjectEvidence& shown) {
+}  // namespace
+
+std::optional<std::string> openness(const ObjectEvidence& shown) {
   if (!shown.sensitive || !*shown.sensitive) return "CKA_SENSITIVE is not true";
   if (!shown.extractable || *shown.extractable) return "CKA_EXTRACTABLE is not false";
+  return std::nullopt;
+}
+
+std::optional<std::string> custody_flaw(const ObjectEvidence& shown) {
+  if (auto open = openness(shown)) return open;
   if (shown.always_sensitive && !*shown.always_sensitive) return "CKA_ALWAYS_SENSITIVE is false";
   if (shown.never_extractable && !*shown.never_extractable) return "CKA_NEVER_EXTRACTABLE is false";
   return std::nullopt;
 }
-
-}  // namespace
 
 pkcs11::Result<KeyObjects> Materials::make(const ObjectName& name, std::string_view label,
                                            MaterialKind kind) {
@@ -52,22 +56,29 @@ pkcs11::Result<KeyObjects> Materials::make(const ObjectName& name, std::string_v
   return KeyObjects{pair.private_key, pair.public_key};
 }
 
-pkcs11::Result<GeneratedMaterial> Materials::prove_new(const ObjectName& name,
-                                                       const KeyObjects& objects,
-                                                       MaterialKind kind) {
-  if (row_of(kind.spec).form == KeyForm::kAes) return prove_new_for_messages(name, objects.key);
-  GeneratedMaterial made{Construction::kNative, {}, capabilities_.custody(kind)};
-  Material material{name, made.construction, {}, {}, kind, made.custody};
+pkcs11::Result<GeneratedMaterial> Materials::prove_objects(const KeyObjects& objects,
+                                                           MaterialKind kind) {
+  PublicKeyPtr public_key;
   if (objects.public_key) {
-    PKCS11_TRY_ASSIGN(material.public_key, read_public_key(link_, kind.spec, *objects.public_key));
+    PKCS11_TRY_ASSIGN(public_key, read_public_key(link_, kind.spec, *objects.public_key));
+  }
+  return prove_new(objects.key, kind, std::move(public_key));
+}
+
+pkcs11::Result<GeneratedMaterial> Materials::prove_new(pkcs11::ObjectHandle key, MaterialKind kind,
+                                                       PublicKeyPtr public_key) {
+  if (row_of(kind.spec).form == KeyForm::kAes) return prove_new_for_messages(key);
+  GeneratedMaterial made{Construction::kNative, {}, capabilities_.custody(kind)};
+  Material material{{}, made.construction, {}, {}, kind, made.custody, std::move(public_key)};
+  if (material.public_key) {
     const ByteView spki = material.public_key->spki();
     made.public_key.assign(spki.begin(), spki.end());
   }
   PKCS11_TRY_ASSIGN(material.check_value,
-                    make_check_value(link_, kind, objects.key, material.public_key.get()));
+                    make_check_value(link_, kind, key, material.public_key.get()));
   const auto algorithm = capabilities_.proof(kind);
   if (!algorithm) return pkcs11::Error(CKR_MECHANISM_INVALID, "prove_new");
-  PKCS11_TRY_ASSIGN(const Proof proof, prove(link_, material, objects.key, *algorithm, random_));
+  PKCS11_TRY_ASSIGN(const Proof proof, prove(link_, material, key, *algorithm, random_));
   if (proof != Proof::kHolds) {
     return pkcs11::Error(CKR_FUNCTION_FAILED, "prove_new", "the two halves are not of one key");
   }
@@ -75,10 +86,9 @@ pkcs11::Result<GeneratedMaterial> Materials::prove_new(const ObjectName& name,
   return made;
 }
 
-pkcs11::Result<GeneratedMaterial> Materials::prove_new_for_messages(const ObjectName& name,
-                                                                    pkcs11::ObjectHandle handle) {
+pkcs11::Result<GeneratedMaterial> Materials::prove_new_for_messages(pkcs11::ObjectHandle handle) {
   const Construction construction = construction_of(link_.profile());
-  Material material{name, construction, {}, {}};
+  const Material material{{}, construction, {}, {}};
   PKCS11_TRY_ASSIGN(const auto object, MaterialObject::open(link_, material, handle));
   PKCS11_TRY_ASSIGN(Bytes check_value, object->make_check_value(link_, random_));
   // A use as messages will use it.
@@ -112,7 +122,7 @@ Result<GeneratedMaterial> Materials::generate(const Inside& inside, const Object
   const auto shown = objects_.read(made->key);
   if (!shown) return guard_.fail(inside, shown.error(), "reading a new key");
   if (const auto flaw = custody_flaw(*shown)) return internal("a new key: " + *flaw);
-  auto proven = prove_new(name, *made, kind);
+  auto proven = prove_objects(*made, kind);
   if (!proven) return guard_.fail(inside, proven.error(), "proving a new key");
   ObjectIndex::Handles handles{made->key};
   if (made->public_key) handles.push_back(*made->public_key);
@@ -153,7 +163,7 @@ Result<std::optional<GeneratedMaterial>> Materials::adopt(const Inside& inside,
   // CKA_LOCAL decides nothing, since NSS denies it to all keys. A key that was brought from outside
   // has not always been sensitive, and a zombie does not pass a use.
   if (custody_flaw(*shown)) return Adopted();
-  auto proven = prove_new(name, objects, kind);
+  auto proven = prove_objects(objects, kind);
   if (!proven) return not_whole(proven.error());
   // What a kill left was not synced.
   TRY(folders_.sync_changes_since({}));

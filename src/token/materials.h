@@ -17,6 +17,11 @@
 
 namespace keyhold::token {
 
+/// Why a key can leave the token, if it can, as far as the token shows it.
+std::optional<std::string> openness(const ObjectEvidence& shown);
+/// The same of a key that was born in the token, which never could.
+std::optional<std::string> custody_flaw(const ObjectEvidence& shown);
+
 /// All functions are for threads inside the token; what they promise stands at Token's functions.
 class Materials {
  public:
@@ -36,6 +41,10 @@ class Materials {
                                                  MaterialKind kind);
   Result<void> destroy(const Inside& inside, const ObjectName& name);
 
+  /// The check value of a new material, whose object passes a use. `public_key`: of a pair.
+  pkcs11::Result<GeneratedMaterial> prove_new(pkcs11::ObjectHandle key, MaterialKind kind,
+                                              PublicKeyPtr public_key);
+
   // Of materials that messages are encrypted under:
   /// The object of that name which computes what the check value says.
   Result<MaterialObjectPtr> open(const Inside& inside, const Material& material);
@@ -48,10 +57,8 @@ class Materials {
  private:
   pkcs11::Result<KeyObjects> make(const ObjectName& name, std::string_view label,
                                   MaterialKind kind);
-  pkcs11::Result<GeneratedMaterial> prove_new(const ObjectName& name, const KeyObjects& objects,
-                                              MaterialKind kind);
-  pkcs11::Result<GeneratedMaterial> prove_new_for_messages(const ObjectName& name,
-                                                           pkcs11::ObjectHandle handle);
+  pkcs11::Result<GeneratedMaterial> prove_objects(const KeyObjects& objects, MaterialKind kind);
+  pkcs11::Result<GeneratedMaterial> prove_new_for_messages(pkcs11::ObjectHandle handle);
 
   TokenLink& link_;
   TokenGuard& guard_;

@@ -33,6 +33,8 @@ class MaterialObject {
 
   /// A check value for a new material.
   pkcs11::Result<Bytes> make_check_value(TokenLink& link, Random& random) const;
+  /// The same for the same material each time.
+  pkcs11::Result<Bytes> fingerprint(TokenLink& link) const;
   /// The proof of life: whether the object computes what its check value says.
   pkcs11::Result<Proof> prove(TokenLink& link) const;
 

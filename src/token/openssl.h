@@ -21,7 +21,10 @@ struct Freed {
 
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
+using Group = std::unique_ptr<EC_GROUP, Freed<EC_GROUP_free>>;
+using Point = std::unique_ptr<EC_POINT, Freed<EC_POINT_free>>;
 using Number = std::unique_ptr<BIGNUM, Freed<BN_clear_free>>;
 using Builder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>>;
 using Parameters = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>>;

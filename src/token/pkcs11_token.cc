@@ -10,6 +10,7 @@
 #include "token/admission_trial.h"
 #include "token/capability_probe.h"
 #include "token/data_key_pairs.h"
+#include "token/imports.h"
 #include "token/key_cache.h"
 #include "token/materials.h"
 #include "token/message_keys.h"
@@ -32,6 +33,7 @@ class Pkcs11Token::Impl {
                {[this] { forget_all(); }, [this] { return take_stock(); }, [this] { tick(); }}),
         objects_(*link_, guard_),
         materials_(*link_, guard_, objects_, cache_, capabilities_, random),
+        imports_(*link_, guard_, objects_, materials_, capabilities_, random),
         keys_(*link_, guard_, materials_, cache_, clock, random),
         native_(*link_, guard_, objects_, capabilities_, clock, random),
         data_key_pairs_(*link_, guard_, objects_) {}
@@ -80,6 +82,21 @@ class Pkcs11Token::Impl {
   Result<std::vector<ListedObject>> list_objects() {
     TRY_ASSIGN(const Inside inside, guard_.enter());
     return objects_.list(inside);
+  }
+
+  Result<Bytes> generate_wrapping_key(const WrappingKey& wrapping_key) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return imports_.generate_wrapping_key(inside, wrapping_key);
+  }
+  Result<UnwrappedMaterialPtr> unwrap_material(const WrappingKey& wrapping_key, MaterialKind kind,
+                                               ByteView wrapped) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return imports_.unwrap(inside, wrapping_key, kind, wrapped);
+  }
+  Result<void> keep_material(const UnwrappedMaterial& material, const ObjectName& name,
+                             std::string_view label) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return imports_.keep(inside, material, name, label);
   }
 
   Result<MessageKeyPtr> encryption_key(const Material& material);
@@ -153,6 +170,7 @@ class Pkcs11Token::Impl {
   TokenGuard guard_;
   TokenObjects objects_;
   Materials materials_;
+  Imports imports_;
   MessageKeys keys_;
   NativeKeys native_;
   DataKeyPairMaker data_key_pairs_;
@@ -376,6 +394,21 @@ Result<ObjectEvidence> Pkcs11Token::evidence(const ObjectName& name) {
   return impl_->evidence(name);
 }
 Result<std::vector<ListedObject>> Pkcs11Token::list_objects() { return impl_->list_objects(); }
+Result<void> Pkcs11Token::check_import(MaterialKind kind, WrappingAlgorithm algorithm) const {
+  TRY_ASSIGN(const Capabilities* able, impl_->capabilities());
+  return able->check_import(kind, algorithm);
+}
+Result<Bytes> Pkcs11Token::generate_wrapping_key(const WrappingKey& wrapping_key) {
+  return impl_->generate_wrapping_key(wrapping_key);
+}
+Result<UnwrappedMaterialPtr> Pkcs11Token::unwrap_material(const WrappingKey& wrapping_key,
+                                                          MaterialKind kind, ByteView wrapped) {
+  return impl_->unwrap_material(wrapping_key, kind, wrapped);
+}
+Result<void> Pkcs11Token::keep_material(const UnwrappedMaterial& material, const ObjectName& name,
+                                        std::string_view label) {
+  return impl_->keep_material(material, name, label);
+}
 Result<MessageKeyPtr> Pkcs11Token::encryption_key(const Material& material) {
   return impl_->encryption_key(material);
 }

@@ -50,6 +50,12 @@ class Pkcs11Token final : public Token {
   Result<void> destroy_material(const ObjectName& name) override;
   Result<ObjectEvidence> evidence(const ObjectName& name) override;
   Result<std::vector<ListedObject>> list_objects() override;
+  Result<void> check_import(MaterialKind kind, WrappingAlgorithm algorithm) const override;
+  Result<Bytes> generate_wrapping_key(const WrappingKey& wrapping_key) override;
+  Result<UnwrappedMaterialPtr> unwrap_material(const WrappingKey& wrapping_key, MaterialKind kind,
+                                               ByteView wrapped) override;
+  Result<void> keep_material(const UnwrappedMaterial& material, const ObjectName& name,
+                             std::string_view label) override;
   Result<MessageKeyPtr> encryption_key(const Material& material) override;
   Result<MessageKeyPtr> decryption_key(const Material& material, ByteView salt,
                                        ByteView header_tag) override;

@@ -5,6 +5,9 @@
 #include <array>
 #include <cstdint>
 
+#include "pkcs11/attributes.h"
+#include "token/public_key.h"
+
 namespace keyhold::token {
 
 inline constexpr std::array<std::uint8_t, 1192> kProbeKey = {
@@ -84,5 +87,8 @@ inline constexpr std::array<std::uint8_t, 1192> kProbeKey = {
     0xff, 0xbc, 0x1b, 0x1f, 0x58, 0x88, 0x92, 0xd3, 0x56, 0x4b, 0x16, 0xd4, 0x7c, 0xaf, 0xc8, 0x5c,
     0xae, 0xa2, 0x7e, 0x37, 0xda, 0x35, 0x2d, 0xfa,
 };
+
+/// Puts its numbers into a template of a private key; answers its public half.
+PublicKeyPtr set_probe_key(pkcs11::Attributes& attributes);
 
 }  // namespace keyhold::token

@@ -70,6 +70,15 @@ pkcs11::Result<SessionObjects::Pair> SessionObjects::generate_pair(
   return Pair{std::move(public_key), std::move(private_key)};
 }
 
+pkcs11::Result<SessionObject> SessionObjects::unwrap(const pkcs11::Mechanism& mechanism,
+                                                     pkcs11::ObjectHandle unwrapping_key,
+                                                     ByteView wrapped,
+                                                     const pkcs11::Attributes& attributes) {
+  return make([&](pkcs11::Session& session) {
+    return pkcs11::unwrap_key(session, mechanism, unwrapping_key, wrapped, attributes);
+  });
+}
+
 pkcs11::Result<SessionObject> SessionObjects::create(const pkcs11::Attributes& attributes) {
   return make([&](pkcs11::Session& session) { return pkcs11::create_object(session, attributes); });
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "pkcs11/module.h"
 #include "pkcs11/object.h"
 #include "pkcs11/owner_session.h"
@@ -35,6 +36,9 @@ class SessionObjects : public std::enable_shared_from_this<SessionObjects> {
   pkcs11::Result<Pair> generate_pair(const pkcs11::Mechanism& mechanism,
                                      const pkcs11::Attributes& public_attributes,
                                      const pkcs11::Attributes& private_attributes);
+  pkcs11::Result<SessionObject> unwrap(const pkcs11::Mechanism& mechanism,
+                                       pkcs11::ObjectHandle unwrapping_key, ByteView wrapped,
+                                       const pkcs11::Attributes& attributes);
   pkcs11::Result<SessionObject> create(const pkcs11::Attributes& attributes);
   pkcs11::Result<SessionObject> copy(pkcs11::ObjectHandle object,
                                      const pkcs11::Attributes& changes);

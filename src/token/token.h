@@ -62,6 +62,25 @@ struct GeneratedMaterial {
   Bytes public_key{};  ///< SubjectPublicKeyInfo in DER; empty for what is no pair
 };
 
+/// A key pair of the token under whose public half key material comes, as the store knows it.
+struct WrappingKey {
+  ObjectName object_name;
+  KeySpec spec = KeySpec::kRsa2048;
+  WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaesOaepSha1;
+};
+
+/// Key material that has come and that nobody has decided about yet: a session object, gone with
+/// its last owner or with the process.
+class UnwrappedMaterial {
+ public:
+  virtual ~UnwrappedMaterial() = default;
+  virtual const GeneratedMaterial& made() const = 0;
+  /// What the material computes of a fixed input: the same for the same material, whenever it comes
+  /// to the same token.
+  virtual ByteView fingerprint() const = 0;
+};
+using UnwrappedMaterialPtr = std::shared_ptr<const UnwrappedMaterial>;
+
 /// A pair for use outside: SubjectPublicKeyInfo and PKCS#8 PrivateKeyInfo, in DER.
 struct DataKeyPair {
   Bytes public_key;
@@ -149,6 +168,22 @@ class Token {
   virtual Result<ObjectEvidence> evidence(const ObjectName& name) = 0;
   /// Every key object in the token, zombies included.
   virtual Result<std::vector<ListedObject>> list_objects() = 0;
+
+  // Key material from outside.
+  /// kUnsupportedOperation, with a sentence that names what the token lacks, for a material of that
+  /// kind and a way to bring it. Of a way alone: whatever the material is.
+  virtual Result<void> check_import(MaterialKind kind, WrappingAlgorithm algorithm) const = 0;
+  /// Makes a wrapping key, which can do what its algorithm needs and nothing else, under its name;
+  /// answers its SubjectPublicKeyInfo in DER. After an error objects may or may not exist.
+  virtual Result<Bytes> generate_wrapping_key(const WrappingKey& wrapping_key) = 0;
+  /// Unwraps key material and proves that it is of that kind: kInvalidCiphertext (no message) for
+  /// what does not unwrap, kIncorrectKeyMaterial for what is of another kind. Where the profile
+  /// lets the service remove the padding, the answer's custody says so.
+  virtual Result<UnwrappedMaterialPtr> unwrap_material(const WrappingKey& wrapping_key,
+                                                       MaterialKind kind, ByteView wrapped) = 0;
+  /// Copies it to the token under that name, as generate_material makes one, and proves the copy.
+  virtual Result<void> keep_material(const UnwrappedMaterial& material, const ObjectName& name,
+                                     std::string_view label) = 0;
 
   // Messages.
   /// The message key to encrypt with now. Before a process first uses a material, its check value

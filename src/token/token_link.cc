@@ -176,6 +176,19 @@ bool TokenLink::says_bad_ciphertext(const pkcs11::Error& error) const {
   return error.function() == "C_Decrypt" && std::ranges::find(codes, error.rv()) != codes.end();
 }
 
+bool TokenLink::says_bad_wrapped_key(const pkcs11::Error& error) const {
+  if (error.function() != "C_UnwrapKey") return false;
+  switch (error.rv()) {
+    case CKR_WRAPPED_KEY_INVALID:
+    case CKR_WRAPPED_KEY_LEN_RANGE:
+    case CKR_ENCRYPTED_DATA_INVALID:
+    case CKR_ENCRYPTED_DATA_LEN_RANGE:
+      return true;
+    default:
+      return error.ambiguous();
+  }
+}
+
 bool TokenLink::says_gone(const pkcs11::Error& error) const {
   return std::ranges::find(profile_.reinit_on, error.rv()) != profile_.reinit_on.end();
 }

@@ -60,6 +60,8 @@ class TokenLink {
                                  ByteView ciphertext_and_tag);
   /// Whether that is how this token answers a ciphertext that is not what it should be.
   bool says_bad_ciphertext(const pkcs11::Error& error) const;
+  /// Whether that is how it answers a wrapped key that is none.
+  bool says_bad_wrapped_key(const pkcs11::Error& error) const;
   /// Whether this token means by that that it is gone, whatever others mean.
   bool says_gone(const pkcs11::Error& error) const;
 

@@ -165,7 +165,8 @@ TEST_F(DispatcherTest, KnowsHeavyOperationsByTheirTarget) {
   EXPECT_EQ(Dispatcher::weight("TrentService.NoSuchThing"), Weight::kLight);
   // What writes waits for a disk; of what reads, RSA takes the token milliseconds and more.
   const std::set<std::string_view> slow = {"GenerateDataKeyPair",
-                                           "GenerateDataKeyPairWithoutPlaintext", "Sign"};
+                                           "GenerateDataKeyPairWithoutPlaintext",
+                                           "GetParametersForImport", "Sign"};
   for (const Operation* operation : operations()) {
     const bool heavy = operation->effect == Effect::kWrite || slow.contains(operation->name);
     EXPECT_EQ(operation->weight, heavy ? Weight::kHeavy : Weight::kLight) << operation->name;

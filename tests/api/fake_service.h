@@ -151,6 +151,23 @@ class FakeService : public kms::Service {
     return work("enable_rotation " + std::to_string(days));
   }
   Result<void> disable_rotation(const kms::Key&) override { return work("disable_rotation"); }
+  Result<kms::RotationStatus> rotation_status(const kms::Key& key) const override {
+    return kms::rotation_status(key, kms::RotationRules::k2025);
+  }
+  Result<kms::ImportParameters> import_parameters(const kms::Key&, KeySpec,
+                                                  WrappingAlgorithm) override {
+    TRY(work("import_parameters"));
+    return kms::ImportParameters{{1}, {2}, record_.created_at};
+  }
+  Result<std::string> import_material(const kms::Key&, const kms::ImportRequest&) override {
+    TRY(work("import_material"));
+    return material_.material_id;
+  }
+  Result<std::optional<std::string>> delete_imported_material(
+      const kms::Key&, const std::optional<std::string>&) override {
+    TRY(work("delete_imported_material"));
+    return std::optional(material_.material_id);
+  }
   Result<kms::Encrypted> encrypt(const kms::Key& target, ByteView,
                                  const kms::EncryptionContext&) override {
     TRY(work("encrypt"));

@@ -260,7 +260,8 @@ const std::map<std::string_view, Row> kKeyStates = {{"CancelKeyDeletion", kCance
 TEST_F(Keys, ObeyAwsTableOfStatesInEveryOperation) {
   constexpr std::array kStates{KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion};
   for (const Operation* operation : operations()) {
-    if (operation->keys.size() == 0) continue;
+    // Of keys whose material is imported: see Imports.
+    if (operation->keys.size() == 0 || operation->keys[0].origin) continue;
     ASSERT_TRUE(kKeyStates.contains(operation->name)) << operation->name;
     for (std::size_t i = 0; i < kStates.size(); ++i) {
       SCOPED_TRACE(std::string(operation->name) + " in " + std::string(to_string(kStates[i])));

@@ -45,7 +45,7 @@ constexpr std::string_view kCustomKeyStores = "CustomKeyStores.";
 /// Patterns that AWS enforces and its model does not have.
 const std::set<std::string> kUnmodelledPatterns = {"^\\p{ASCII}+$"};
 /// Members that are kept out of texts though the model does not call them sensitive.
-const std::set<std::string> kKeptSecret = {"GrantToken", "GrantTokens"};
+const std::set<std::string> kKeptSecret = {"GrantToken", "GrantTokens", "ImportToken"};
 
 class Model {
  public:

@@ -216,8 +216,8 @@ TEST(Order, OfCreateKey) {
         [](Request& request, FakeService&) { request.members["MultiRegion"] = "true"; },
         "UnsupportedOperationException", "Multi-Region keys are not supported."},
        {"handler",
-        [](Request& request, FakeService&) { request.members["Origin"] = "\"EXTERNAL\""; },
-        "UnsupportedOperationException", "Origin EXTERNAL is not supported."},
+        [](Request& request, FakeService&) { request.members["Origin"] = "\"AWS_CLOUDHSM\""; },
+        "UnsupportedOperationException", "Origin AWS_CLOUDHSM is not supported."},
        failing_work()});
 }
 

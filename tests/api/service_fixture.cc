@@ -90,6 +90,11 @@ Needs needs_of(const Operation& operation) {
       {"GenerateDataKeyWithoutPlaintext", {.members = R"("KeySpec":"AES_256")"}},
       {"GenerateDataKeyPair", {.members = R"("KeyPairSpec":"ECC_NIST_P256")"}},
       {"GenerateDataKeyPairWithoutPlaintext", {.members = R"("KeyPairSpec":"ECC_NIST_P256")"}},
+      {"GetParametersForImport",
+       {.members = R"("WrappingAlgorithm":"RSAES_OAEP_SHA_1","WrappingKeySpec":"RSA_2048")"}},
+      {"ImportKeyMaterial",
+       {.members = R"("ImportToken":"AAAA","EncryptedKeyMaterial":"AAAA",)"
+                   R"("ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE")"}},
       {"Encrypt", {.members = R"("Plaintext":"AAAA")"}},
       {"UpdateKeyDescription", {.members = R"("Description":"d")"}},
       {"TagResource", {.members = R"("Tags":[])"}},

@@ -27,6 +27,7 @@ class QuietEvents final : public kms::EventSink {
  public:
   Result<void> key_rotated(const kms::RotationEvent&) override { return {}; }
   Result<void> key_deleted(const kms::DeletionEvent&) override { return {}; }
+  Result<void> material_expired(const kms::MaterialExpiryEvent&) override { return {}; }
 };
 
 /// One token and one store for all tests of a suite; each test makes its own keys, and takes an

@@ -73,6 +73,14 @@ std::string_view state_rule(kms::StateRule rule) {
       return "not PendingDeletion";
     case kms::StateRule::kPendingDeletion:
       return "PendingDeletion";
+    case kms::StateRule::kHasMaterial:
+      return "not PendingDeletion, PendingImport";
+    case kms::StateRule::kRotated:
+      return "Enabled, not EXTERNAL";
+    case kms::StateRule::kRotationShown:
+      return "not PendingImport";
+    case kms::StateRule::kRotatedOnDemand:
+      return "Enabled, PendingImport by the rules";
   }
   return "";
 }
@@ -127,9 +135,11 @@ TEST(Tables, OfStatesAreAsReviewed) {
     for (const KeyUse& use : operation->keys) {
       out.append(operation->name).append(" ").append(use.member).append("\n");
       for (const KeyState state :
-           {KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion}) {
+           {KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion,
+            KeyState::kPendingImport}) {
         test::FakeService service;
         service.record().state = state;
+        if (state == KeyState::kPendingImport) service.record().origin = KeyOrigin::kExternal;
         const auto key = service.key();
         const auto verdict = kms::check_state(use.state, *key);
         out.append("  ").append(to_string(state)).append(": ");

@@ -205,7 +205,7 @@ TEST_F(Validation, RefusesByNameWhatIsNotBuilt) {
   refuses(R"({"MultiRegion":true})", "Multi-Region keys are not supported.");
   refuses(R"({"CustomKeyStoreId":"cks-1"})", "Custom key stores are not supported.");
   refuses(R"({"XksKeyId":"x"})", "External key stores are not supported.");
-  refuses(R"({"Origin":"EXTERNAL"})", "Origin EXTERNAL is not supported.");
+  refuses(R"({"Origin":"AWS_CLOUDHSM"})", "Origin AWS_CLOUDHSM is not supported.");
   refuses(R"({"KeySpec":"SM2","KeyUsage":"SIGN_VERIFY"})",
           "KeySpec SM2 is not supported in this Region");
   EXPECT_TRUE(service_.calls.empty());

@@ -24,10 +24,14 @@ TEST(Vocabulary, EverySpellingStandsForItsWord) {
   expect_round_trip({KeyUsage::kEncryptDecrypt, KeyUsage::kSignVerify, KeyUsage::kGenerateVerifyMac,
                      KeyUsage::kKeyAgreement});
   expect_round_trip({MessageType::kRaw, MessageType::kDigest, MessageType::kExternalMu});
-  expect_round_trip({KeyOrigin::kAwsKms});
-  expect_round_trip({KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion});
+  expect_round_trip({KeyOrigin::kAwsKms, KeyOrigin::kExternal});
+  expect_round_trip({KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion,
+                     KeyState::kPendingImport});
+  expect_round_trip({WrappingAlgorithm::kRsaesOaepSha1, WrappingAlgorithm::kRsaesOaepSha256,
+                     WrappingAlgorithm::kRsaAesKeyWrapSha1,
+                     WrappingAlgorithm::kRsaAesKeyWrapSha256});
   expect_round_trip({RotationType::kAutomatic, RotationType::kOnDemand});
-  expect_round_trip({Custody::kResident, Custody::kHostStaged});
+  expect_round_trip({Custody::kResident, Custody::kHostStaged, Custody::kImported});
   expect_round_trip({Construction::kNative, Construction::kEcbDerived, Construction::kDirect});
 }
 

@@ -31,6 +31,7 @@ class Parameters final : public kms::CallParameters {
   const std::string* text(std::string_view) const override { return nullptr; }
   std::optional<std::int64_t> number(std::string_view) const override { return std::nullopt; }
   std::optional<bool> boolean(std::string_view) const override { return std::nullopt; }
+  std::optional<TimePoint> instant(std::string_view) const override { return std::nullopt; }
   std::span<const std::string> list(std::string_view) const override { return {}; }
   const kms::EncryptionContext* context(std::string_view member) const override {
     return member == "EncryptionContext" ? &context_ : nullptr;

@@ -214,7 +214,7 @@ TEST_P(StoreContract, AKeyWhoseIntentWasWithdrawnCanBeAbandoned) {
 TEST_P(StoreContract, ABornKeyCannotBeAbandoned) {
   const auto [key, material] = born();
   const IntentRecord rotation = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(rotation, key.version));
+  EXPECT_OK(store_->begin_material(rotation, key.version));
   EXPECT_REFUSED(ErrorCode::kConflict, store_->abandon_key(key.id));
   expect_same(load(), Contents{.keys = {key}, .materials = {material}, .intents = {rotation}});
 }
@@ -226,7 +226,7 @@ TEST_P(StoreContract, AnUnbornKeyIsNotUpdatedNorRotated) {
   EXPECT_REFUSED(ErrorCode::kConflict, store_->update_key(key));
   EXPECT_OK(store_->withdraw_intent(intent.object_name));
   EXPECT_REFUSED(ErrorCode::kConflict,
-                 store_->begin_rotation(an_intent(key, IntentKind::kRotateOnDemand), key.version));
+                 store_->begin_material(an_intent(key, IntentKind::kRotateOnDemand), key.version));
   expect_same(load(), Contents{.unborn_keys = {key}});
 }
 
@@ -234,7 +234,7 @@ TEST_P(StoreContract, AKeyThatCannotHaveItsIntentIsNotBegun) {
   const auto [key, material] = born();
   const KeyRecord other = a_key();
   IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   const Contents before = load();
   intent.key_id = other.id;
   intent.kind = IntentKind::kCreateKey;
@@ -270,7 +270,7 @@ TEST_P(StoreContract, AnUpdateOfAKeyThatIsGoneConflicts) {
 TEST_P(StoreContract, ARotationAddsTheMaterialWritesTheKeyAndEndsTheIntent) {
   auto [key, first] = born();
   const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   expect_same(load(), Contents{.keys = {key}, .materials = {first}, .intents = {intent}});
 
   key.on_demand_rotations = 1;
@@ -285,7 +285,7 @@ TEST_P(StoreContract, MaterialsComeByKeyAndThenBySequence) {
   std::vector<MaterialRecord> expected{first};
   for (int sequence = 1; sequence <= 12; ++sequence) {
     const IntentRecord intent = an_intent(key, IntentKind::kRotateAutomatic);
-    EXPECT_OK(store_->begin_rotation(intent, key.version));
+    EXPECT_OK(store_->begin_material(intent, key.version));
     expected.push_back(material_of(intent, sequence));
     EXPECT_OK(store_->finish_rotation(key, expected.back()));
     key.version += 1;
@@ -299,16 +299,16 @@ TEST_P(StoreContract, ARotationBeginsOnlyOnTheVersionThatWasRead) {
   auto [key, material] = born();
   EXPECT_OK(store_->update_key(key));
   EXPECT_REFUSED(ErrorCode::kConflict,
-                 store_->begin_rotation(an_intent(key, IntentKind::kRotateOnDemand), key.version));
+                 store_->begin_material(an_intent(key, IntentKind::kRotateOnDemand), key.version));
   EXPECT_THAT(load().intents, IsEmpty());
 }
 
 TEST_P(StoreContract, AKeyHasOneIntentAtATime) {
   const auto [key, material] = born();
   const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   EXPECT_REFUSED(ErrorCode::kConflict,
-                 store_->begin_rotation(an_intent(key, IntentKind::kRotateAutomatic), key.version));
+                 store_->begin_material(an_intent(key, IntentKind::kRotateAutomatic), key.version));
   EXPECT_THAT(load().intents, ElementsAre(intent));
 }
 
@@ -316,7 +316,7 @@ TEST_P(StoreContract, AKeyHasOneIntentAtATime) {
 TEST_P(StoreContract, AFailedRotationChangesNothing) {
   auto [key, first] = born();
   const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   const Contents before = load();
   KeyRecord rotated = key;
   rotated.on_demand_rotations = 1;
@@ -354,7 +354,7 @@ TEST_P(StoreContract, AFailedRotationChangesNothing) {
 TEST_P(StoreContract, AnIntentGoesOnUnderANewNameAndOnlyThatOne) {
   auto [key, first] = born();
   IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   const MaterialRecord old_attempt = material_of(intent, 1);
   const ObjectName old_name = intent.object_name;
   intent.object_name = draw_name();
@@ -371,8 +371,8 @@ TEST_P(StoreContract, AnIntentCannotTakeTheNameOfAMaterialOrOfAnotherIntent) {
   const auto [other_key, other_material] = born();
   const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
   const IntentRecord other = an_intent(other_key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
-  EXPECT_OK(store_->begin_rotation(other, other_key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
+  EXPECT_OK(store_->begin_material(other, other_key.version));
   const Contents before = load();
   EXPECT_REFUSED(ErrorCode::kConflict,
                  store_->replace_intent(intent.object_name, material.object_name));
@@ -384,17 +384,17 @@ TEST_P(StoreContract, AnIntentCannotTakeTheNameOfAMaterialOrOfAnotherIntent) {
 TEST_P(StoreContract, AWithdrawnIntentIsGoneAndTheKeyCanRotateAgain) {
   const auto [key, material] = born();
   const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   EXPECT_OK(store_->withdraw_intent(intent.object_name));
   expect_same(load(), Contents{.keys = {key}, .materials = {material}});
   EXPECT_REFUSED(ErrorCode::kConflict, store_->withdraw_intent(intent.object_name));
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
 }
 
 TEST_P(StoreContract, AMaterialIsAnnouncedOnceMarked) {
   const auto [key, first] = born();
   const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   MaterialRecord second = material_of(intent, 1);
   EXPECT_OK(store_->finish_rotation(key, second));
   EXPECT_FALSE(load().materials.back().announced);
@@ -402,6 +402,110 @@ TEST_P(StoreContract, AMaterialIsAnnouncedOnceMarked) {
   second.announced = true;
   EXPECT_THAT(load().materials, ElementsAre(first, second));
   EXPECT_REFUSED(ErrorCode::kConflict, store_->mark_announced(draw_name()));
+}
+
+// Imports
+
+TEST_P(StoreContract, AKeyToBeImportedIsBornWithoutMaterial) {
+  KeyRecord key = a_key();
+  key.origin = KeyOrigin::kExternal;
+  key.state = KeyState::kPendingImport;
+  key.tags = {{"a", "1"}};
+  EXPECT_OK(store_->insert_key(key));
+  expect_same(load(), {.keys = {key}});
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->insert_key(key));
+  reopen();
+  expect_same(load(), {.keys = {key}});
+}
+
+TEST_P(StoreContract, AnImportAddsItsMaterialAndAnotherOfTheSameIdTakesItsPlace) {
+  KeyRecord key = a_key();
+  EXPECT_OK(store_->insert_key(key));
+  const IntentRecord first = an_intent(key, IntentKind::kImportKeyMaterial);
+  EXPECT_OK(store_->begin_material(first, key.version));
+  MaterialRecord material = material_of(first);
+  material.material_id = std::string(64, '7');
+  material.custody = Custody::kImported;
+  material.valid_to = at(1795531460000);
+  material.description = "from the safe";
+  material.standing = MaterialStanding::kPendingRotation;
+  EXPECT_OK(store_->finish_import(key, material));
+  key.version += 1;
+  expect_same(load(), {.keys = {key}, .materials = {material}});
+  EXPECT_OK(store_->reserve_invocations(material.object_name, 5));
+
+  const IntentRecord second = an_intent(key, IntentKind::kImportKeyMaterial);
+  EXPECT_OK(store_->begin_material(second, key.version));
+  material.object_name = second.object_name;
+  material.valid_to = std::nullopt;
+  material.standing = MaterialStanding::kPermanent;
+  key.state = KeyState::kDisabled;
+  EXPECT_OK(store_->finish_import(key, material));
+  key.version += 1;
+  expect_same(load(), {.keys = {key}, .materials = {material}});
+  const auto counted = store_->reserve_invocations(material.object_name, 1);
+  ASSERT_TRUE(counted.has_value()) << reason(counted);
+  EXPECT_EQ(*counted, 5U) << "an import again starts no new count";
+}
+
+TEST_P(StoreContract, AnImportNeedsItsIntentAndTheVersionThatWasRead) {
+  KeyRecord key = a_key();
+  EXPECT_OK(store_->insert_key(key));
+  const IntentRecord intent = an_intent(key, IntentKind::kImportKeyMaterial);
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->finish_import(key, material_of(intent)));
+  EXPECT_OK(store_->begin_material(intent, key.version));
+  KeyRecord stale = key;
+  stale.version += 1;
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->finish_import(stale, material_of(intent)));
+  KeyRecord other = a_key();
+  EXPECT_REFUSED(ErrorCode::kKmsInternal, store_->finish_import(other, material_of(intent)));
+  expect_same(load(), {.keys = {key}, .intents = {intent}});
+}
+
+TEST_P(StoreContract, AMaterialIsWrittenAndForgottenTogetherWithItsKey) {
+  auto [key, material] = born();
+  material.presence = MaterialPresence::kExpiring;
+  material.valid_to = at(1795531460000);
+  key.state = KeyState::kPendingImport;
+  EXPECT_OK(store_->update_material(key, material));
+  key.version += 1;
+  expect_same(load(), {.keys = {key}, .materials = {material}});
+
+  KeyRecord stale = key;
+  stale.version -= 1;
+  MaterialRecord absent = material;
+  absent.presence = MaterialPresence::kAbsent;
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->update_material(stale, absent));
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->forget_material(stale, material.material_id));
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->forget_material(key, std::string(64, '0')));
+  MaterialRecord stranger = material;
+  stranger.material_id = std::string(64, '0');
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->update_material(key, stranger));
+  expect_same(load(), {.keys = {key}, .materials = {material}});
+
+  EXPECT_OK(store_->forget_material(key, material.material_id));
+  key.version += 1;
+  expect_same(load(), {.keys = {key}});
+}
+
+TEST_P(StoreContract, AWrappingKeyIsPutErasedAndGoesWithItsKey) {
+  const auto [key, material] = born();
+  WrappingKeyRecord one = a_wrapping_key(key);
+  EXPECT_OK(store_->put_wrapping_key(one));
+  expect_same(load(), {.keys = {key}, .materials = {material}, .wrapping_keys = {one}});
+  one.public_key = {0x30, 0x01};
+  one.expires_at = at(1795531470000);
+  EXPECT_OK(store_->put_wrapping_key(one));
+  reopen();
+  expect_same(load(), {.keys = {key}, .materials = {material}, .wrapping_keys = {one}});
+  EXPECT_OK(store_->erase_wrapping_key(one.object_name));
+  EXPECT_OK(store_->erase_wrapping_key(one.object_name));
+  expect_same(load(), {.keys = {key}, .materials = {material}});
+
+  EXPECT_OK(store_->put_wrapping_key(one));
+  EXPECT_OK(store_->erase_key(key.id));
+  expect_same(load(), {});
+  EXPECT_REFUSED(ErrorCode::kConflict, store_->put_wrapping_key(one));
 }
 
 // Deletion
@@ -415,11 +519,11 @@ TEST_P(StoreContract, AnErasedKeyTakesItsMaterialsIntentsAndAliasesAndNothingEls
   EXPECT_OK(store_->insert_alias(kept_alias));
   for (int sequence = 1; sequence <= 2; ++sequence) {
     const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-    EXPECT_OK(store_->begin_rotation(intent, key.version));
+    EXPECT_OK(store_->begin_material(intent, key.version));
     EXPECT_OK(store_->finish_rotation(key, material_of(intent, sequence)));
     key.version += 1;
   }
-  EXPECT_OK(store_->begin_rotation(an_intent(key, IntentKind::kRotateOnDemand), key.version));
+  EXPECT_OK(store_->begin_material(an_intent(key, IntentKind::kRotateOnDemand), key.version));
 
   EXPECT_OK(store_->erase_key(key.id));
   const Contents rest{.keys = {kept_key}, .materials = {kept_material}, .aliases = {kept_alias}};
@@ -612,9 +716,9 @@ TEST_P(StoreContract, WhatWasWrittenIsThereAfterReopening) {
   auto [key, first] = born();
   const auto [other_key, other_first] = born();
   const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   EXPECT_OK(store_->finish_rotation(key, material_of(intent, 1)));
-  EXPECT_OK(store_->begin_rotation(an_intent(other_key, IntentKind::kRotateAutomatic),
+  EXPECT_OK(store_->begin_material(an_intent(other_key, IntentKind::kRotateAutomatic),
                                    other_key.version));
   const KeyRecord unborn = a_key();
   EXPECT_OK(store_->begin_key(unborn, an_intent(unborn)));
@@ -635,7 +739,7 @@ TEST_P(StoreContract, ARowWithAnUnknownWordIsRefusedAndNamed) {
   EXPECT_OK(store_->insert_alias(an_alias(key, "alias/a")));
   EXPECT_OK(store_->insert_credential(a_credential("AKIAIOSFODNN7EXAMPLE")));
   const IntentRecord intent = an_intent(key, IntentKind::kRotateOnDemand);
-  EXPECT_OK(store_->begin_rotation(intent, key.version));
+  EXPECT_OK(store_->begin_material(intent, key.version));
   const Contents before = load();
 
   const std::string name = born_material.object_name.hex();
@@ -660,6 +764,9 @@ TEST_P(StoreContract, ARowWithAnUnknownWordIsRefusedAndNamed) {
       material_column("check_value", "'abc'", "'0001feff'"),
       material_column("rotation_type", "'SOMETIMES'", "NULL"),
       material_column("sequence", "-1", "0"),
+      material_column("presence", "'lost'", "'present'"),
+      material_column("standing", "''", "'permanent'"),
+      material_column("valid_to", "'never'", "NULL"),
       {"intent", "kind", "'think'", "'rotate-on-demand'", intent.object_name.hex()},
       {"alias", "created_at", "'x'", "1795531449004", key.account},
       {"credential", "status", "'retired'", "'active'", "AKIAIOSFODNN7EXAMPLE"},

@@ -165,6 +165,98 @@ TEST_P(NthCall, FailingLeavesARotationDoneOrNeverBegun) {
   expect_whole_with_at_most(strangers_);
 }
 
+/// An import, the deletion of what was imported, or its end, under faults.
+class NthCallOfAnImport : public NthCall {
+ protected:
+  void SetUp() override {
+    NthCall::SetUp();
+    world_.allow_imports();
+  }
+
+  /// Runs `operation` on a key with imported material while the nth call fails, and then sees that
+  /// the material can be imported (again) and decrypts what it encrypted.
+  template <typename Prepare, typename Operation>
+  void fail_each(const Prepare& prepare, const Operation& operation) {
+    for_each_call([&](int n) {
+      files_.no_faults();
+      const KeyPtr key = world_.create_external_key();
+      const Bytes blob = prepare(key);
+      files_.forget_calls();
+      files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+      operation(key);
+      const bool met = reached(n);
+      settle();
+      service().run_due_work();
+      expect_whole_with_at_most(0);
+      const auto imported = world_.import(key, kMaterial);
+      EXPECT_TRUE(imported) << why(imported);
+      if (!blob.empty()) {
+        const auto plain = world_.decrypt(blob);
+        EXPECT_TRUE(plain) << why(plain);
+      }
+      remove(world_.newest(key));
+      return met;
+    });
+    world_.restart();
+    expect_whole_with_at_most(0);
+  }
+
+  Bytes import_and_encrypt(const KeyPtr& key, ImportRequest request = {}) {
+    const auto imported = world_.import(key, kMaterial, std::move(request));
+    EXPECT_TRUE(imported) << why(imported);
+    return world_.encrypt(key, "before");
+  }
+
+  static inline const Bytes kMaterial{Bytes(32, 0x5a)};
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Codes, NthCallOfAnImport,
+    ::testing::Values("CKR_DEVICE_ERROR", "CKR_SESSION_HANDLE_INVALID", "CKR_OBJECT_HANDLE_INVALID",
+                      "CKR_USER_NOT_LOGGED_IN", "after:CKR_DEVICE_ERROR",
+                      "after:CKR_SESSION_HANDLE_INVALID"),
+    [](const auto& parameter) {
+      std::string name = parameter.param;
+      std::ranges::replace(name, ':', '_');
+      return name;
+    });
+
+TEST_P(NthCallOfAnImport, FailingLeavesAnImportDoneOrNeverBegun) {
+  fail_each([](const KeyPtr&) { return Bytes(); },
+            [&](const KeyPtr& key) {
+              const auto imported = world_.import(key, kMaterial);
+              if (!imported) {
+                EXPECT_TRUE(blames_the_service(imported.error().code())) << why(imported);
+              }
+            });
+}
+
+TEST_P(NthCallOfAnImport, FailingLeavesADeletionOfMaterialToBeFinished) {
+  fail_each([&](const KeyPtr& key) { return import_and_encrypt(key); },
+            [&](const KeyPtr& key) {
+              const auto deleted = service().delete_imported_material(*world_.newest(key), {});
+              if (deleted) {
+                EXPECT_EQ(world_.newest(key)->record().state, KeyState::kPendingImport);
+              } else {
+                EXPECT_TRUE(blames_the_service(deleted.error().code())) << why(deleted);
+              }
+            });
+}
+
+TEST_P(NthCallOfAnImport, FailingLeavesTheEndOfMaterialToBeFinished) {
+  fail_each(
+      [&](const KeyPtr& key) {
+        ImportRequest request;
+        request.valid_to = world_.clock.now() + 1h;
+        return import_and_encrypt(key, request);
+      },
+      [&](const KeyPtr& key) {
+        world_.clock.advance(1h);
+        service().run_due_work();
+        EXPECT_EQ(world_.newest(key)->record().state, KeyState::kPendingImport);
+      });
+}
+
 TEST_P(NthCall, FailingLeavesADeletionToBeFinished) {
   for_each_call([&](int n) {
     files_.no_faults();

@@ -107,7 +107,7 @@ TEST_P(NthWrite, FailingDelaysAnAutomaticRotationAndDoesNotLoseIt) {
     service().run_due_work();
     const bool reached = recover(n);
     EXPECT_EQ(world_.newest(key)->materials().size(), 2U);
-    EXPECT_EQ(rotation_status(*world_.newest(key)).next_rotation_at,
+    EXPECT_EQ(rotation_status(*world_.newest(key), RotationRules::k2024).value().next_rotation_at,
               world_.clock.now() + 90 * kDay);
     EXPECT_EQ(world_.expect_whole(), 0U);
     EXPECT_TRUE(service().disable_rotation(*key));

@@ -218,11 +218,11 @@ TEST_F(TokenAway, SlowToGenerateIsNotWaitedForAndRotatesAllTheSame) {
   auto answered = service().rotate_on_demand(*key_);
   for (int i = 0; i < 100 && !answered; ++i) answered = service().rotate_on_demand(*key_);
   EXPECT_TRUE(answered) << why(answered);
-  EXPECT_TRUE(rotation_status(*world_.newest(key_)).on_demand_started_at);
+  EXPECT_TRUE(rotation_status(*world_.newest(key_), RotationRules::k2024).value().on_demand_started_at);
   // It ends with its announcement, which the caller does not wait for either.
   const auto ended = [&] {
     const KeyPtr newest = world_.newest(key_);
-    return !newest->running_rotation() && newest->current_material().record.announced;
+    return !newest->running_intent() && newest->current_material().record.announced;
   };
   for (int i = 0; i < 6000 && !ended(); ++i) std::this_thread::sleep_for(10ms);
   EXPECT_EQ(world_.newest(key_)->materials().size(), 2U);

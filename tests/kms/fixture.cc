@@ -8,6 +8,7 @@
 
 #include "base/key_spec.h"
 #include "tests/support/places.h"
+#include "tests/support/wrapped_material.h"
 #include "token/softhsm.h"
 
 #ifdef KEYHOLD_SANITIZED
@@ -50,6 +51,21 @@ Result<void> Events::key_deleted(const DeletionEvent& event) {
     answer = answer_;
   }
   return answer ? answer() : Result<void>();
+}
+
+Result<void> Events::material_expired(const MaterialExpiryEvent& event) {
+  std::function<Result<void>()> answer;
+  {
+    const std::lock_guard lock(mutex_);
+    expiries_.push_back(event);
+    answer = answer_;
+  }
+  return answer ? answer() : Result<void>();
+}
+
+std::vector<MaterialExpiryEvent> Events::expiries() const {
+  const std::lock_guard lock(mutex_);
+  return expiries_;
 }
 
 void Events::on_tell(std::function<Result<void>()> answer) {
@@ -141,6 +157,31 @@ Result<Decrypted> World::decrypt(ByteView blob) {
   return service().decrypt(*key, *parsed, {});
 }
 
+void World::allow_imports() {
+  options.service_key = create_key("service key")->current_material().use;
+  restart();
+}
+
+KeyPtr World::create_external_key(token::MaterialKind kind) {
+  NewKey wanted;
+  wanted.spec = kind.spec;
+  wanted.usage = kind.usage;
+  wanted.origin = KeyOrigin::kExternal;
+  const auto key = service().create_key(scope, wanted);
+  if (!key) throw std::runtime_error("no key: " + why(key));
+  return *key;
+}
+
+Result<std::string> World::import(const KeyPtr& key, ByteView material, ImportRequest request,
+                                  WrappingAlgorithm algorithm) {
+  TRY_ASSIGN(const auto parameters,
+             service().import_parameters(*newest(key), KeySpec::kRsa2048, algorithm));
+  request.import_token = parameters.import_token;
+  request.encrypted_key_material =
+      keyhold::test::wrap_material(parameters.public_key, algorithm, material);
+  return service().import_material(*newest(key), request);
+}
+
 ReconcileReport World::reconcile() {
   const auto report = service().reconcile();
   EXPECT_TRUE(report) << why(report);
@@ -194,6 +235,13 @@ std::size_t World::expect_whole() {
     materials[row.key_id].push_back(row);
     EXPECT_TRUE(accounted.insert(row.object_name.hex()).second) << "two materials of one name";
     EXPECT_TRUE(row.announced) << "a rotation was not announced";
+    EXPECT_TRUE(row.presence == store::MaterialPresence::kPresent ||
+                row.presence == store::MaterialPresence::kAbsent)
+        << "a removal is not finished";
+  }
+  for (const auto& row : loaded->wrapping_keys) {
+    EXPECT_TRUE(accounted.insert(row.object_name.hex()).second) << "two objects of one name";
+    EXPECT_GT(row.expires_at, clock.now()) << "a wrapping key is there after its time";
   }
   std::map<std::string, int> objects;
   for (const auto& name : object_names()) ++objects[name];
@@ -203,13 +251,18 @@ std::size_t World::expect_whole() {
     ++keys;
     EXPECT_FALSE(row.destroying) << "a destruction is not finished";
     const auto& of_key = materials[row.id];
-    EXPECT_FALSE(of_key.empty()) << "a key without material";
+    const bool external = row.origin == KeyOrigin::kExternal;
+    EXPECT_TRUE(external || !of_key.empty()) << "a key without material";
     int on_demand = 0;
     for (std::size_t i = 0; i < of_key.size(); ++i) {
-      EXPECT_EQ(objects[of_key[i].object_name.hex()], is_pair(row.spec) ? 2 : 1)
-          << "a material without its objects";
+      const bool present = of_key[i].presence == store::MaterialPresence::kPresent;
+      // What was imported has no public object beside it.
+      EXPECT_EQ(objects[of_key[i].object_name.hex()],
+                !present ? 0 : is_pair(row.spec) && !external ? 2 : 1)
+          << "a material without its objects, or objects without their material";
       EXPECT_EQ(of_key[i].sequence, static_cast<int>(i));
-      EXPECT_EQ(of_key[i].rotation_type.has_value(), i > 0);
+      const bool pending = of_key[i].standing == store::MaterialStanding::kPendingRotation;
+      EXPECT_EQ(of_key[i].rotation_type.has_value(), i > 0 && !pending);
       if (of_key[i].rotation_type == RotationType::kOnDemand) ++on_demand;
     }
     EXPECT_EQ(row.on_demand_rotations, on_demand) << "rotations and their count differ";
@@ -218,12 +271,15 @@ std::size_t World::expect_whole() {
     EXPECT_NE(key, nullptr) << "the service does not know a stored key";
     if (!key) continue;
     EXPECT_EQ(key->record(), row) << "service and store differ";
-    EXPECT_FALSE(key->running_rotation());
+    EXPECT_FALSE(key->running_intent());
+    if (row.state != KeyState::kPendingDeletion) {
+      EXPECT_EQ(row.state == KeyState::kPendingImport, !key->has_all_material());
+    }
     EXPECT_EQ(key->materials().size(), of_key.size());
     for (std::size_t i = 0; i < std::min(of_key.size(), key->materials().size()); ++i) {
       EXPECT_EQ(key->materials()[i]->record, of_key[i]);
     }
-    expect_usable(*key);
+    if (key->has_all_material()) expect_usable(*key);
   }
   for (const auto& entry : materials) {
     const std::string& id = entry.first;

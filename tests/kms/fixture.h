@@ -29,17 +29,20 @@ class Events final : public EventSink {
  public:
   Result<void> key_rotated(const RotationEvent& event) override;
   Result<void> key_deleted(const DeletionEvent& event) override;
+  Result<void> material_expired(const MaterialExpiryEvent& event) override;
 
   /// Answers each telling; success unless a test says otherwise.
   void on_tell(std::function<Result<void>()> answer);
   std::vector<RotationEvent> rotations() const;
   std::vector<DeletionEvent> deletions() const;
+  std::vector<MaterialExpiryEvent> expiries() const;
 
  private:
   mutable std::mutex mutex_;
   std::function<Result<void>()> answer_;
   std::vector<RotationEvent> rotations_;
   std::vector<DeletionEvent> deletions_;
+  std::vector<MaterialExpiryEvent> expiries_;
 };
 
 /// The why of a failed result, for a test's message.
@@ -109,6 +112,13 @@ class World {
   Bytes encrypt(const KeyPtr& key, std::string_view plaintext);
   /// Decrypts as the API does: the key is the one that the blob names.
   Result<Decrypted> decrypt(ByteView blob);
+  /// Opens the service again with the material of a key as the service key, without which no key
+  /// material can be imported.
+  void allow_imports();
+  KeyPtr create_external_key(token::MaterialKind kind = {});
+  /// Asks for a wrapping key and imports the material under it. `request`: what else to ask for.
+  Result<std::string> import(const KeyPtr& key, ByteView material, ImportRequest request = {},
+                             WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaesOaepSha1);
   ReconcileReport reconcile();
   /// Names of all objects in the token.
   std::vector<std::string> object_names();

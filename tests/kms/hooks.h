@@ -37,6 +37,9 @@ class HookedStore final : public store::Store {
   Result<void> put_setting(std::string_view name, std::string_view value) override {
     return hook_.around("put_setting", [&] { return inner_.put_setting(name, value); });
   }
+  Result<void> insert_key(const store::KeyRecord& key) override {
+    return hook_.around("insert_key", [&] { return inner_.insert_key(key); });
+  }
   Result<void> begin_key(const store::KeyRecord& key, const store::IntentRecord& intent) override {
     return hook_.around("begin_key", [&] { return inner_.begin_key(key, intent); });
   }
@@ -46,8 +49,27 @@ class HookedStore final : public store::Store {
   Result<void> abandon_key(std::string_view key_id) override {
     return hook_.around("abandon_key", [&] { return inner_.abandon_key(key_id); });
   }
-  Result<void> begin_rotation(const store::IntentRecord& intent, std::uint64_t version) override {
-    return hook_.around("begin_rotation", [&] { return inner_.begin_rotation(intent, version); });
+  Result<void> begin_material(const store::IntentRecord& intent, std::uint64_t version) override {
+    return hook_.around("begin_material", [&] { return inner_.begin_material(intent, version); });
+  }
+  Result<void> finish_import(const store::KeyRecord& key,
+                             const store::MaterialRecord& material) override {
+    return hook_.around("finish_import", [&] { return inner_.finish_import(key, material); });
+  }
+  Result<void> update_material(const store::KeyRecord& key,
+                               const store::MaterialRecord& material) override {
+    return hook_.around("update_material", [&] { return inner_.update_material(key, material); });
+  }
+  Result<void> forget_material(const store::KeyRecord& key,
+                               std::string_view material_id) override {
+    return hook_.around("forget_material",
+                        [&] { return inner_.forget_material(key, material_id); });
+  }
+  Result<void> put_wrapping_key(const store::WrappingKeyRecord& wrapping_key) override {
+    return hook_.around("put_wrapping_key", [&] { return inner_.put_wrapping_key(wrapping_key); });
+  }
+  Result<void> erase_wrapping_key(const ObjectName& name) override {
+    return hook_.around("erase_wrapping_key", [&] { return inner_.erase_wrapping_key(name); });
   }
   Result<void> finish_rotation(const store::KeyRecord& key,
                                const store::MaterialRecord& material) override {
@@ -141,6 +163,24 @@ class HookedToken final : public token::Token {
     return inner_.evidence(name);
   }
   Result<std::vector<token::ListedObject>> list_objects() override { return inner_.list_objects(); }
+  Result<void> check_import(token::MaterialKind kind, WrappingAlgorithm algorithm) const override {
+    return inner_.check_import(kind, algorithm);
+  }
+  Result<Bytes> generate_wrapping_key(const token::WrappingKey& wrapping_key) override {
+    return hook_.around("generate_wrapping_key",
+                        [&] { return inner_.generate_wrapping_key(wrapping_key); });
+  }
+  Result<token::UnwrappedMaterialPtr> unwrap_material(const token::WrappingKey& wrapping_key,
+                                                      token::MaterialKind kind,
+                                                      ByteView wrapped) override {
+    return hook_.around("unwrap_material",
+                        [&] { return inner_.unwrap_material(wrapping_key, kind, wrapped); });
+  }
+  Result<void> keep_material(const token::UnwrappedMaterial& material, const ObjectName& name,
+                             std::string_view label) override {
+    return hook_.around("keep_material",
+                        [&] { return inner_.keep_material(material, name, label); });
+  }
   Result<token::MessageKeyPtr> encryption_key(const token::Material& material) override {
     return inner_.encryption_key(material);
   }

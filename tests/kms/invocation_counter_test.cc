@@ -93,7 +93,7 @@ TEST_F(InvocationCounterTest, CountsEachMaterialByItself) {
   const auto intent = an_intent(record, store::IntentKind::kRotateOnDemand);
   auto row = a_material_record(record, 1, Construction::kDirect);
   row.object_name = intent.object_name;
-  ASSERT_TRUE(store_->begin_rotation(intent, record.version));
+  ASSERT_TRUE(store_->begin_material(intent, record.version));
   ASSERT_TRUE(store_->finish_rotation(record, row));
   InvocationCounter counter(*store_);
   EXPECT_FALSE(counter.count(*key_, material()));

@@ -37,7 +37,7 @@ class ReconcileTest : public Test {
   store::IntentRecord begin_rotation(const KeyPtr& key,
                                      store::IntentKind kind = store::IntentKind::kRotateOnDemand) {
     const auto intent = an_intent(key->record(), kind);
-    EXPECT_TRUE(world_.store().begin_rotation(intent, world_.newest(key)->record().version));
+    EXPECT_TRUE(world_.store().begin_material(intent, world_.newest(key)->record().version));
     return intent;
   }
   token::GeneratedMaterial generate(const ObjectName& name) {
@@ -235,7 +235,7 @@ TEST_F(ReconcileTest, ReportsItsOwnWorkWhenAskedForIt) {
     return Error(ErrorCode::kKeyUnavailable);
   };
   EXPECT_FALSE(service().rotate_on_demand(*key));
-  const auto name = world_.newest(key)->running_rotation()->object_name;
+  const auto name = world_.newest(key)->running_intent()->object_name;
   world_.token_hook.before = nullptr;
   const auto report = world_.reconcile();
   EXPECT_TRUE(mentions(report.finished, key->arn()));

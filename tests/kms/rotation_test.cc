@@ -144,7 +144,7 @@ TEST(RotationSchedule, CountsDaysOf24HoursOverChangesOfTheClock) {
 }
 
 TEST(RotationStatus, ShowsNothingOfASettingThatIsOff) {
-  const auto status = rotation_status(a_key(a_key_record()));
+  const auto status = rotation_status(a_key(a_key_record()), RotationRules::k2024).value();
   EXPECT_FALSE(status.enabled);
   EXPECT_FALSE(status.period_days);
   EXPECT_FALSE(status.next_rotation_at);
@@ -155,7 +155,7 @@ TEST(RotationStatus, ShowsPeriodAndNextDateWhileOnAlsoOfADisabledKey) {
   auto record = rotating(kStart + kDay, 180);
   for (const KeyState state : {KeyState::kEnabled, KeyState::kDisabled}) {
     record.state = state;
-    const auto status = rotation_status(a_key(record));
+    const auto status = rotation_status(a_key(record), RotationRules::k2024).value();
     EXPECT_TRUE(status.enabled);
     EXPECT_EQ(status.period_days, 180);
     EXPECT_EQ(status.next_rotation_at, kStart + kDay);
@@ -165,7 +165,7 @@ TEST(RotationStatus, ShowsPeriodAndNextDateWhileOnAlsoOfADisabledKey) {
 TEST(RotationStatus, OfAKeyThatWaitsForItsDeletionIsOff) {
   auto record = rotating(kStart + kDay);
   record.state = KeyState::kPendingDeletion;
-  const auto status = rotation_status(a_key(record));
+  const auto status = rotation_status(a_key(record), RotationRules::k2024).value();
   EXPECT_FALSE(status.enabled);
   EXPECT_FALSE(status.period_days);
   EXPECT_FALSE(status.next_rotation_at);
@@ -174,11 +174,11 @@ TEST(RotationStatus, OfAKeyThatWaitsForItsDeletionIsOff) {
 TEST(RotationStatus, ShowsTheStartOfARunningOnDemandRotationOnly) {
   const auto record = rotating(kStart + 90 * kDay);
   const auto on_demand = an_intent(record, store::IntentKind::kRotateOnDemand);
-  EXPECT_EQ(rotation_status(a_key(record, 1, on_demand)).on_demand_started_at,
+  EXPECT_EQ(rotation_status(a_key(record, 1, on_demand), RotationRules::k2024).value().on_demand_started_at,
             on_demand.started_at);
-  EXPECT_TRUE(rotation_status(a_key(record, 1, on_demand)).enabled);
+  EXPECT_TRUE(rotation_status(a_key(record, 1, on_demand), RotationRules::k2024).value().enabled);
   const auto automatic = an_intent(record, store::IntentKind::kRotateAutomatic);
-  EXPECT_FALSE(rotation_status(a_key(record, 1, automatic)).on_demand_started_at);
+  EXPECT_FALSE(rotation_status(a_key(record, 1, automatic), RotationRules::k2024).value().on_demand_started_at);
 }
 
 }  // namespace

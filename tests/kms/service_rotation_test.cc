@@ -50,7 +50,7 @@ class RotationTest : public ::testing::Test {
   }
   Service& service() { return world_.service(); }
   std::size_t materials(const KeyPtr& key) { return world_.newest(key)->materials().size(); }
-  RotationStatus status(const KeyPtr& key) { return rotation_status(*world_.newest(key)); }
+  RotationStatus status(const KeyPtr& key) { return world_.service().rotation_status(*world_.newest(key)).value(); }
   void hold_generation(Gate& gate) {
     world_.token_hook.before = [&gate](std::string_view call) {
       return call == "generate_material" ? gate.pass() : Result<void>();
@@ -70,7 +70,7 @@ TEST_F(RotationTest, OnDemandGivesANewMaterialAndKeepsTheOldForDecryption) {
   EXPECT_NE(now->current_material().record.material_id, key->current_material().record.material_id);
   EXPECT_EQ(now->current_material().record.rotation_type, RotationType::kOnDemand);
   EXPECT_EQ(now->current_material().record.rotated_at, kStart + 1h);
-  EXPECT_FALSE(now->running_rotation());
+  EXPECT_FALSE(now->running_intent());
   const Bytes after = world_.encrypt(key, "after");
   const auto old = world_.decrypt(before);
   ASSERT_TRUE(old) << why(old);

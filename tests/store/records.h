@@ -54,6 +54,14 @@ inline MaterialRecord material_of(const IntentRecord& intent, int sequence = 0) 
   return material;
 }
 
+inline WrappingKeyRecord a_wrapping_key(const KeyRecord& key) {
+  return {.object_name = draw_name(),
+          .key_id = key.id,
+          .algorithm = WrappingAlgorithm::kRsaAesKeyWrapSha256,
+          .spec = KeySpec::kRsa4096,
+          .expires_at = at(1795531453001)};
+}
+
 inline AliasRecord an_alias(const KeyRecord& key, const std::string& name) {
   return {.account = key.account,
           .region = key.region,
@@ -92,6 +100,7 @@ inline void expect_same(const Contents& actual, const Contents& expected) {
   EXPECT_EQ(actual.unborn_keys, expected.unborn_keys);
   EXPECT_EQ(actual.materials, expected.materials);
   EXPECT_EQ(actual.intents, expected.intents);
+  EXPECT_EQ(actual.wrapping_keys, expected.wrapping_keys);
   EXPECT_EQ(actual.aliases, expected.aliases);
   EXPECT_EQ(actual.credentials, expected.credentials);
   EXPECT_EQ(actual.grants, expected.grants);

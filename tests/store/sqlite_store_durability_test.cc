@@ -62,7 +62,7 @@ struct Acknowledged {
     if (!store.finish_key(material_of(creation))) ::_exit(1);
     acknowledge(Acknowledged::What::kBorn, key, creation.object_name);
     const IntentRecord rotation = an_intent(key, IntentKind::kRotateOnDemand);
-    if (!store.begin_rotation(rotation, key.version)) ::_exit(1);
+    if (!store.begin_material(rotation, key.version)) ::_exit(1);
     key.on_demand_rotations = 1;
     if (!store.finish_rotation(key, material_of(rotation, 1))) ::_exit(1);
     acknowledge(Acknowledged::What::kRotated, key, rotation.object_name);
@@ -420,7 +420,7 @@ TEST(SqliteStoreDurability, EveryAcknowledgedWriteHasBeenSynced) {
       const CredentialRecord credential = a_credential("AKIA" + key.id);
       expect_synced(store.begin_key(key, creation), "begin_key");
       expect_synced(store.finish_key(material_of(creation)), "finish_key");
-      expect_synced(store.begin_rotation(rotation, key.version), "begin_rotation");
+      expect_synced(store.begin_material(rotation, key.version), "begin_material");
       expect_synced(store.finish_rotation(key, material_of(rotation, 1)), "finish_rotation");
       key.version += 1;
       expect_synced(store.mark_announced(rotation.object_name), "mark_announced");

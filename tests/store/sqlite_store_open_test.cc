@@ -69,7 +69,7 @@ class SqliteStoreOpen : public ::testing::Test {
       EXPECT_OK(store->begin_key(key, intent));
       EXPECT_OK(store->finish_key(material_of(intent)));
       EXPECT_OK(store->insert_alias(an_alias(key, "alias/" + key.id)));
-      EXPECT_OK(store->begin_rotation(an_intent(key, IntentKind::kRotateOnDemand), key.version));
+      EXPECT_OK(store->begin_material(an_intent(key, IntentKind::kRotateOnDemand), key.version));
       EXPECT_OK(store->insert_credential(a_credential("AKIA" + key.id)));
       EXPECT_OK(store->put_setting(key.id, std::string(200, 's')));
     }

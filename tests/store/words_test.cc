@@ -11,17 +11,29 @@ namespace {
 TEST(Words, EachIsReadBackFromItsOwnSpelling) {
   std::set<std::string_view> spellings;
   for (const auto kind :
-       {IntentKind::kCreateKey, IntentKind::kRotateOnDemand, IntentKind::kRotateAutomatic}) {
+       {IntentKind::kCreateKey, IntentKind::kRotateOnDemand, IntentKind::kRotateAutomatic,
+        IntentKind::kImportKeyMaterial}) {
     EXPECT_EQ(parse_word<IntentKind>(to_string(kind)), kind);
     spellings.insert(to_string(kind));
   }
-  EXPECT_EQ(spellings.size(), 3U);
+  EXPECT_EQ(spellings.size(), 4U);
   spellings.clear();
   for (const auto status : {CredentialStatus::kActive, CredentialStatus::kDisabled}) {
     EXPECT_EQ(parse_word<CredentialStatus>(to_string(status)), status);
     spellings.insert(to_string(status));
   }
   EXPECT_EQ(spellings.size(), 2U);
+  spellings.clear();
+  for (const auto presence : {MaterialPresence::kPresent, MaterialPresence::kDeleting,
+                              MaterialPresence::kExpiring, MaterialPresence::kAbsent}) {
+    EXPECT_EQ(parse_word<MaterialPresence>(to_string(presence)), presence);
+    spellings.insert(to_string(presence));
+  }
+  for (const auto standing : {MaterialStanding::kPermanent, MaterialStanding::kPendingRotation}) {
+    EXPECT_EQ(parse_word<MaterialStanding>(to_string(standing)), standing);
+    spellings.insert(to_string(standing));
+  }
+  EXPECT_EQ(spellings.size(), 6U);
 }
 
 TEST(Words, AForeignSpellingIsNoWord) {

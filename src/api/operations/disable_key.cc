@@ -24,7 +24,7 @@ constinit const Operation rows::kDisableKey = {
     .keys = {{.member = "KeyId",
               .lookup = kms::KeyLookup::kIdOrArn,
               .action = "kms:DisableKey",
-              .state = kms::StateRule::kNotPendingDeletion}},
+              .state = kms::StateRule::kHasMaterial}},
     .effect = Effect::kWrite,
     .weight = Weight::kHeavy,
     .errors = {ErrorCode::kNotFound, ErrorCode::kInvalidArn, ErrorCode::kDependencyTimeout,

@@ -24,7 +24,7 @@ constinit const Operation rows::kDisableKeyRotation = {
     .keys = {{.member = "KeyId",
               .lookup = kms::KeyLookup::kIdOrArn,
               .action = "kms:DisableKeyRotation",
-              .state = kms::StateRule::kEnabled}},
+              .state = kms::StateRule::kRotated}},
     .effect = Effect::kWrite,
     .weight = Weight::kHeavy,
     .errors = {ErrorCode::kNotFound, ErrorCode::kDisabled, ErrorCode::kInvalidArn,

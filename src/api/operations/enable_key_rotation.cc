@@ -28,7 +28,7 @@ constinit const Operation rows::kEnableKeyRotation = {
     .keys = {{.member = "KeyId",
               .lookup = kms::KeyLookup::kIdOrArn,
               .action = "kms:EnableKeyRotation",
-              .state = kms::StateRule::kEnabled}},
+              .state = kms::StateRule::kRotated}},
     .effect = Effect::kWrite,
     .weight = Weight::kHeavy,
     .errors = {ErrorCode::kNotFound, ErrorCode::kDisabled, ErrorCode::kInvalidArn,

@@ -32,7 +32,7 @@ struct Response {
 
 // KeyId here is the bare id, not the ARN, in each of AWS's examples.
 Result<Response> get_key_rotation_status(Context& context, const Request&) {
-  const kms::RotationStatus status = kms::rotation_status(context.key());
+  TRY_ASSIGN(const kms::RotationStatus status, context.service().rotation_status(context.key()));
   return Response{.key_id = context.key().id(),
                   .key_rotation_enabled = status.enabled,
                   .next_rotation_date = status.next_rotation_at,
@@ -48,7 +48,7 @@ constinit const Operation rows::kGetKeyRotationStatus = {
               .lookup = kms::KeyLookup::kIdOrArn,
               .action = "kms:GetKeyRotationStatus",
               .cross_account = kms::CrossAccount::kYes,
-              .state = kms::StateRule::kAnyState}},
+              .state = kms::StateRule::kRotationShown}},
     .errors = {ErrorCode::kNotFound, ErrorCode::kInvalidArn, ErrorCode::kDependencyTimeout,
                ErrorCode::kKmsInternal, ErrorCode::kKmsInvalidState,
                ErrorCode::kUnsupportedOperation},

@@ -43,7 +43,8 @@ struct Response {
 
 Result<Response> get_public_key(Context& context, const Request&) {
   const kms::Key& key = context.key();
-  const Bytes& public_key = key.current_material().record.public_key;
+  const auto* material = key.find_current_material();
+  const Bytes public_key = material == nullptr ? Bytes() : material->record.public_key;
   // AWS sends no message with this one.
   if (public_key.empty()) return Error(ErrorCode::kUnsupportedOperation);
   const std::string spec(to_string(key.record().spec));
@@ -66,7 +67,7 @@ constinit const Operation rows::kGetPublicKey = {
               .lookup = kms::KeyLookup::kIdArnOrAlias,
               .action = "kms:GetPublicKey",
               .grant_operation = "GetPublicKey",
-              .state = kms::StateRule::kNotPendingDeletion}},
+              .state = kms::StateRule::kHasMaterial}},
     .errors = {ErrorCode::kNotFound, ErrorCode::kDisabled, ErrorCode::kKeyUnavailable,
                ErrorCode::kDependencyTimeout, ErrorCode::kUnsupportedOperation,
                ErrorCode::kInvalidArn, ErrorCode::kInvalidGrantToken, ErrorCode::kInvalidKeyUsage,

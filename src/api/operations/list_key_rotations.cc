@@ -1,5 +1,6 @@
 //= https://docs.aws.amazon.com/kms/latest/APIReference/API_ListKeyRotations.html
 #include "api/handler.h"
+#include "api/key_metadata.h"
 #include "api/members.h"
 #include "api/operations/listing.h"
 
@@ -25,18 +26,27 @@ struct Request {
 };
 
 struct Rotation {
+  std::optional<std::string> expiration_model;
+  std::optional<std::string> import_state;
   std::string key_id;
+  std::optional<std::string> key_material_description;
   std::string key_material_id;
   std::string key_material_state;
   std::optional<TimePoint> rotation_date;
   std::optional<std::string> rotation_type;
+  std::optional<TimePoint> valid_to;
 
   static constexpr auto shape() {
-    return members(optional("KeyId", &Rotation::key_id, kKeyId),
+    return members(optional("ExpirationModel", &Rotation::expiration_model, kExpirationModel),
+                   optional("ImportState", &Rotation::import_state, kImportState),
+                   optional("KeyId", &Rotation::key_id, kKeyId),
+                   optional("KeyMaterialDescription", &Rotation::key_material_description,
+                            kMaterialDescription),
                    optional("KeyMaterialId", &Rotation::key_material_id, kMaterialId),
                    optional("KeyMaterialState", &Rotation::key_material_state, kKeyMaterialState),
                    optional("RotationDate", &Rotation::rotation_date),
-                   optional("RotationType", &Rotation::rotation_type, kRotationType));
+                   optional("RotationType", &Rotation::rotation_type, kRotationType),
+                   optional("ValidTo", &Rotation::valid_to));
   }
 };
 
@@ -52,15 +62,26 @@ struct Response {
   }
 };
 
+std::string material_state(const kms::Key& key, const kms::KeyMaterial& material) {
+  if (&material == key.find_current_material()) return "CURRENT";
+  return &material == key.pending_material() ? "PENDING_ROTATION" : "NON_CURRENT";
+}
+
 Rotation describe_rotation(const kms::Key& key, const kms::KeyMaterial& material) {
-  const bool current = material.record.sequence == key.current_material().record.sequence;
-  Rotation rotation{.key_id = key.id(),
-                    .key_material_id = material.record.material_id,
-                    .key_material_state = current ? "CURRENT" : "NON_CURRENT",
-                    .rotation_date = material.record.rotated_at,
-                    .rotation_type = std::nullopt};
+  Rotation rotation;
+  rotation.key_id = key.id();
+  rotation.key_material_id = material.record.material_id;
+  rotation.key_material_state = material_state(key, material);
+  rotation.rotation_date = material.record.rotated_at;
   if (material.record.rotation_type) {
     rotation.rotation_type = to_string(*material.record.rotation_type);
+  }
+  if (key.record().origin != KeyOrigin::kExternal) return rotation;
+  rotation.import_state = is_imported(material) ? "IMPORTED" : "PENDING_IMPORT";
+  rotation.expiration_model = expiration_model(material);
+  if (rotation.expiration_model) rotation.valid_to = material.record.valid_to;
+  if (!material.record.description.empty()) {
+    rotation.key_material_description = material.record.description;
   }
   return rotation;
 }

@@ -33,7 +33,7 @@ constinit const Operation rows::kRotateKeyOnDemand = {
     .keys = {{.member = "KeyId",
               .lookup = kms::KeyLookup::kIdOrArn,
               .action = "kms:RotateKeyOnDemand",
-              .state = kms::StateRule::kEnabled}},
+              .state = kms::StateRule::kRotatedOnDemand}},
     .effect = Effect::kWrite,
     .weight = Weight::kHeavy,
     .errors = {ErrorCode::kNotFound, ErrorCode::kDisabled, ErrorCode::kInvalidArn,
