@@ -52,8 +52,8 @@ inline constexpr auto kImportStateWords =
     std::to_array<std::string_view>({"IMPORTED", "PENDING_IMPORT"});
 inline constexpr auto kImportTypeWords =
     std::to_array<std::string_view>({"NEW_KEY_MATERIAL", "EXISTING_KEY_MATERIAL"});
-inline constexpr auto kExpirationModelWords = std::to_array<std::string_view>(
-    {"KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"});
+inline constexpr auto kExpirationModelWords =
+    std::to_array<std::string_view>({"KEY_MATERIAL_EXPIRES", "KEY_MATERIAL_DOES_NOT_EXPIRE"});
 inline constexpr auto kWrappingAlgorithmWords = std::to_array<std::string_view>(
     {"RSAES_PKCS1_V1_5", "RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256", "RSA_AES_KEY_WRAP_SHA_1",
      "RSA_AES_KEY_WRAP_SHA_256", "SM2PKE"});

@@ -81,7 +81,8 @@ struct ApiCallEvent {
   std::optional<TlsDetails> tls;
 };
 
-/// What the service did by itself: RotateKey, DeleteKey, DeleteExpiredKeyMaterial. It has no caller and no request.
+/// What the service did by itself: RotateKey, DeleteKey, DeleteExpiredKeyMaterial. It has no caller
+/// and no request.
 struct ServiceEvent {
   TimePoint time;
   std::string event_source = "kms.amazonaws.com";

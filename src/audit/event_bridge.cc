@@ -52,8 +52,7 @@ std::string render_deletion(const EventBridgeOrigin& origin, const std::string& 
 }
 
 std::string render_material_expiration(const EventBridgeOrigin& origin, const std::string& key_id,
-                                       const std::string& key_arn,
-                                       const std::string& material_id) {
+                                       const std::string& key_arn, const std::string& material_id) {
   json::Writer detail;
   detail.begin_object();
   member(detail, "key-id", key_id);

@@ -26,7 +26,6 @@ std::string render_deletion(const EventBridgeOrigin& origin, const std::string& 
 
 /// `KMS Imported Key Material Expiration`, on one line without a line end.
 std::string render_material_expiration(const EventBridgeOrigin& origin, const std::string& key_id,
-                                       const std::string& key_arn,
-                                       const std::string& material_id);
+                                       const std::string& key_arn, const std::string& material_id);
 
 }  // namespace keyhold::audit

@@ -106,8 +106,8 @@ constexpr Spellings<RotationType, 2> spellings<RotationType>{
     {{RotationType::kAutomatic, "AUTOMATIC"}, {RotationType::kOnDemand, "ON_DEMAND"}}};
 template <>
 constexpr Spellings<Custody, 3> spellings<Custody>{{{Custody::kResident, "resident"},
-                                                     {Custody::kHostStaged, "host-staged"},
-                                                     {Custody::kImported, "imported"}}};
+                                                    {Custody::kHostStaged, "host-staged"},
+                                                    {Custody::kImported, "imported"}}};
 template <>
 constexpr Spellings<Construction, 3> spellings<Construction>{
     {{Construction::kNative, "native"},

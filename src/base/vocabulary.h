@@ -69,8 +69,8 @@ enum class KeyOrigin : std::uint8_t { kAwsKms, kExternal };
 
 enum class KeyState : std::uint8_t { kEnabled, kDisabled, kPendingDeletion, kPendingImport };
 
-/// How key material that is imported comes (GetParametersForImport, "WrappingAlgorithm"); their table
-/// is in base/wrapping_algorithm.h.
+/// How key material that is imported comes (GetParametersForImport, "WrappingAlgorithm"); their
+/// table is in base/wrapping_algorithm.h.
 enum class WrappingAlgorithm : std::uint8_t {
   kRsaesOaepSha1,
   kRsaesOaepSha256,
@@ -104,8 +104,8 @@ enum class RotationType : std::uint8_t { kAutomatic, kOnDemand };
 /// How a key material is held; fixed when it is made.
 enum class Custody : std::uint8_t {
   kResident,  ///< born in the token, never extractable
-  /// A padding that the token does not know is removed outside of it: of what the key decrypts, or of
-  /// the key itself when it was imported.
+  /// A padding that the token does not know is removed outside of it: of what the key decrypts, or
+  /// of the key itself when it was imported.
   kHostStaged,
   kImported,  ///< brought from outside and unwrapped inside the token, never extractable in it
 };

@@ -30,7 +30,7 @@ struct Domain {
   UsageJournal usages{};
   KeyLocks locks{};
   KeyLocks material_changes{};  ///< imports and removals of one key; taken before locks
-  std::mutex alias_changes{};  // alias writes happen one after another
+  std::mutex alias_changes{};   // alias writes happen one after another
 
   /// Keys whose waiting period is over and whose objects are still to be destroyed. To callers
   /// they are gone.

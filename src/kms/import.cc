@@ -15,9 +15,7 @@ constexpr std::string_view kIdDomain = "keyhold imported key material";
 /// "The maximum value is 365 days from the request date" (ImportKeyMaterial, ValidTo).
 constexpr milliseconds kLongestValidity = kDay * 365;
 
-Error validation(std::string_view text) {
-  return Error(ErrorCode::kValidation, std::string(text));
-}
+Error validation(std::string_view text) { return Error(ErrorCode::kValidation, std::string(text)); }
 
 void append_with_length(Bytes& bytes, ByteView part) {
   for (int shift = 24; shift >= 0; shift -= 8) {

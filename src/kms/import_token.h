@@ -1,5 +1,5 @@
-// Import tokens: what GetParametersForImport gives together with a wrapping key, and what says under
-// which one key material comes. A token is good for one KMS key and for a day.
+// Import tokens: what GetParametersForImport gives together with a wrapping key, and what says
+// under which one key material comes. A token is good for one KMS key and for a day.
 #pragma once
 
 #include <string>
@@ -19,8 +19,7 @@ class ImportTokens {
   static constexpr milliseconds kLifetime = std::chrono::hours(24);
 
   /// Tokens are sealed under `service_key`, so they are good on every node and after a restart.
-  ImportTokens(token::Token& token, token::Material service_key, const Clock& clock,
-               Random& random)
+  ImportTokens(token::Token& token, token::Material service_key, const Clock& clock, Random& random)
       : sealer_(token, std::move(service_key), random), clock_(clock) {}
 
   /// Of the wrapping key, which was made for that key and expires with the token.

@@ -30,8 +30,9 @@ inline token::MaterialKind kind_of(const store::KeyRecord& record) {
 
 class Key {
  public:
-  /// `materials` are ordered by sequence; empty only for a key whose material is yet to be imported.
-  /// `intent`: of the rotation or import that runs, if any. `policy` is the record's, for whoever has it ready; null: it is made here.
+  /// `materials` are ordered by sequence; empty only for a key whose material is yet to be
+  /// imported. `intent`: of the rotation or import that runs, if any. `policy` is the record's, for
+  /// whoever has it ready; null: it is made here.
   Key(store::KeyRecord record, std::vector<KeyMaterialPtr> materials,
       std::optional<store::IntentRecord> intent, KeyPolicyPtr policy = nullptr);
 
@@ -49,7 +50,8 @@ class Key {
   const KeyMaterial* find_current_material() const { return current_; }
   /// The one that waits for a rotation on demand; null if there is none.
   const KeyMaterial* pending_material() const { return pending_; }
-  /// Whether the key can be used: it has material, and all that is its own for good is in the token.
+  /// Whether the key can be used: it has material, and all that is its own for good is in the
+  /// token.
   bool has_all_material() const;
   /// How its current material is held; of a key that has none, how any it may get could be.
   Custody custody() const { return current_ ? current_->record.custody : Custody::kHostStaged; }

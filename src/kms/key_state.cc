@@ -55,9 +55,9 @@ Result<void> check_state(StateRule rule, const Key& key) {
 
 Result<void> check_origin(KeyOrigin origin, const Key& key) {
   if (key.record().origin == origin) return {};
-  return Error(ErrorCode::kUnsupportedOperation,
-               key.arn() + " origin is " + std::string(to_string(key.record().origin)) +
-                   " which is not valid for this operation.");
+  return Error(ErrorCode::kUnsupportedOperation, key.arn() + " origin is " +
+                                                     std::string(to_string(key.record().origin)) +
+                                                     " which is not valid for this operation.");
 }
 
 }  // namespace keyhold::kms

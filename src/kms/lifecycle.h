@@ -1,5 +1,5 @@
-// Due work: automatic rotations, the ends of waiting periods and of key materials, and whatever a crash or a fault left
-// half done. One thread, on the domain's clock.
+// Due work: automatic rotations, the ends of waiting periods and of key materials, and whatever a
+// crash or a fault left half done. One thread, on the domain's clock.
 #pragma once
 
 #include <condition_variable>

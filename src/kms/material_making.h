@@ -41,9 +41,9 @@ Result<void> finish_rotation(Domain& domain, std::string_view key_id,
                              const store::IntentRecord& intent,
                              const token::GeneratedMaterial& generated);
 
-/// RotateKeyOnDemand of a key whose material is imported: the one that waits for it becomes current,
-/// in one transaction, after the token has shown that it is there. A kill leaves a rotation that has
-/// happened and is not announced yet.
+/// RotateKeyOnDemand of a key whose material is imported: the one that waits for it becomes
+/// current, in one transaction, after the token has shown that it is there. A kill leaves a
+/// rotation that has happened and is not announced yet.
 Result<void> rotate_to_imported(Domain& domain, const Key& key);
 
 /// Step 4. Tells the audit trail of a rotation that has happened, and notes that it was told. A

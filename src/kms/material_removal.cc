@@ -113,8 +113,8 @@ Result<std::optional<std::string>> delete_material(Domain& domain, const Key& ke
       material_id ? newest->find_material(from_hex(*material_id).value_or(Bytes()))
                   : newest->find_current_material();
   if (material == nullptr && material_id) {
-    return Error(ErrorCode::kNotFound, "Key material " + *material_id +
-                                           " is not associated with the key " + key.arn());
+    return Error(ErrorCode::kNotFound,
+                 "Key material " + *material_id + " is not associated with the key " + key.arn());
   }
   if (material == nullptr) return std::optional<std::string>();
   const std::string id = material->record.material_id;

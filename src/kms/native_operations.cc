@@ -16,8 +16,7 @@ Result<void> check_fits(const Key& key, Algorithm algorithm) {
 std::vector<Algorithm> usable_algorithms(const token::Token& token, const Key& key) {
   std::vector<Algorithm> usable;
   for (const Algorithm algorithm : algorithms_of(key.record().spec, key.record().usage)) {
-    const auto checked =
-        token.check_algorithm(key.kind(), key.custody(), algorithm);
+    const auto checked = token.check_algorithm(key.kind(), key.custody(), algorithm);
     // A token that is away takes nothing from the list.
     if (checked || checked.error().code() != ErrorCode::kUnsupportedOperation) {
       usable.push_back(algorithm);

@@ -626,8 +626,8 @@ class DomainService final : public Service, public Inventory {
   Result<KeyPtr> create_external_key(store::KeyRecord record) {
     record.state = KeyState::kPendingImport;
     TRY(domain_.store.insert_key(record));
-    auto born = std::make_shared<const Key>(std::move(record), std::vector<KeyMaterialPtr>{},
-                                            std::nullopt);
+    auto born =
+        std::make_shared<const Key>(std::move(record), std::vector<KeyMaterialPtr>{}, std::nullopt);
     domain_.keys.put(born);
     return KeyPtr(born);
   }

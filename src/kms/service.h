@@ -91,10 +91,11 @@ struct ServiceOptions {
   /// Aliases a key may have (developer guide, "Resource quotas").
   std::size_t alias_limit = 50;
   std::size_t grant_limit = kGrantLimit;
-  /// Wrapping keys there may be at once, each for a day, since every one has its place in the token.
+  /// Wrapping keys there may be at once, each for a day, since every one has its place in the
+  /// token.
   std::size_t wrapping_key_limit = 1000;
-  /// The deployment's own key, under which grant tokens and import tokens are sealed; without one no
-  /// grant can be made and no key material imported.
+  /// The deployment's own key, under which grant tokens and import tokens are sealed; without one
+  /// no grant can be made and no key material imported.
   std::optional<token::Material> service_key = {};
   /// Who policies and grants may name, outlives the service; null: anybody.
   const iam::IdentityDirectory* known_principals = nullptr;

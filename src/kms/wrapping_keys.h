@@ -34,8 +34,8 @@ class WrappingKeyDirectory {
 /// new import token, so that those given out before stay good for their time.
 inline constexpr std::size_t kWrappingKeysOfAKind = 2;
 
-/// The wrapping key for an import that begins now: a new one, or one that is lent again. kThrottling
-/// when the deployment has as many as it may.
+/// The wrapping key for an import that begins now: a new one, or one that is lent again.
+/// kThrottling when the deployment has as many as it may.
 Result<store::WrappingKeyRecord> provide_wrapping_key(Domain& domain, const Key& key, KeySpec spec,
                                                       WrappingAlgorithm algorithm);
 

@@ -79,7 +79,8 @@ Result<void> SqliteStore::insert_material(const MaterialRecord& material) {
 
 Result<int> SqliteStore::write_material(const MaterialRecord& material) {
   auto update = database_.prepare(
-      "UPDATE key_material SET object_name = $1, key_id = $2, material_id = $3, sequence = $4, custody = $5, construction = $6,"
+      "UPDATE key_material SET object_name = $1, key_id = $2, material_id = $3, sequence = $4, "
+      "custody = $5, construction = $6,"
       " check_value = $7, public_key = $8, created_at = $9, rotation_type = $10, rotated_at = $11,"
       " announced = $12, presence = $13, standing = $14, valid_to = $15, description = $16"
       " WHERE key_id = $2 AND material_id = $3");

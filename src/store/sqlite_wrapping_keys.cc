@@ -22,8 +22,7 @@ Result<void> SqliteStore::load_wrapping_keys(Contents& contents) {
   return for_each_row(
       database_.prepare("SELECT object_name, key_id, algorithm, spec, expires_at, public_key"
                         " FROM wrapping_key ORDER BY object_name"),
-      "wrapping_key",
-      [&](Row& row) { contents.wrapping_keys.push_back(read_wrapping_key(row)); });
+      "wrapping_key", [&](Row& row) { contents.wrapping_keys.push_back(read_wrapping_key(row)); });
 }
 
 Result<void> SqliteStore::put_wrapping_key(const WrappingKeyRecord& wrapping_key) {

@@ -247,8 +247,8 @@ class Store {
   /// Success also if there is none of that name.
   virtual Result<void> erase_wrapping_key(const ObjectName& object_name) = 0;
 
-  /// The key, its materials, intents, wrapping keys, aliases, tags and grants are gone. Called when its last token
-  /// object is.
+  /// The key, its materials, intents, wrapping keys, aliases, tags and grants are gone. Called when
+  /// its last token object is.
   virtual Result<void> erase_key(std::string_view key_id) = 0;
 
   // Aliases.

@@ -1,5 +1,5 @@
-// Points of the curves of KMS keys: what it takes to learn the public key of a private one that only
-// a token knows.
+// Points of the curves of KMS keys: what it takes to learn the public key of a private one that
+// only a token knows.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 
 namespace keyhold::token {
 
-/// The base point, uncompressed: ECDH with it answers the x coordinate of the public key. `spec`: of
-/// a curve of points.
+/// The base point, uncompressed: ECDH with it answers the x coordinate of the public key. `spec`:
+/// of a curve of points.
 Bytes base_point(KeySpec spec);
 
 /// The two public keys that have that x coordinate; nothing if no point has it.

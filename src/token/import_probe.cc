@@ -62,8 +62,7 @@ class ImportProbe {
       if (staged) return Capability{Place::kHost, {}, {}};
       if (is_gone(staged.error())) return to_error(staged.error(), "trying to decrypt");
     }
-    return Capability{Place::kNowhere,
-                      "the token does not unwrap by " + find_kind(padding)->name,
+    return Capability{Place::kNowhere, "the token does not unwrap by " + find_kind(padding)->name,
                       in_token.error().text()};
   }
 

@@ -182,10 +182,10 @@ pkcs11::Result<bool> Imports::has_length(const Source& source, MaterialKind kind
   return mac.error();
 }
 
-/// A token tells of an elliptic curve's private key nothing that is public. ECDH with the base point
-/// answers the public key's x coordinate, and a signature tells which of the two keys that have it
-/// is the one. Both are done with session objects of their own, since the material's usages are
-/// its own.
+/// A token tells of an elliptic curve's private key nothing that is public. ECDH with the base
+/// point answers the public key's x coordinate, and a signature tells which of the two keys that
+/// have it is the one. Both are done with session objects of their own, since the material's usages
+/// are its own.
 pkcs11::Result<PublicKeyPtr> Imports::find_curve_key(const Source& source, MaterialKind kind) {
   const MaterialKind signing{kind.spec, KeyUsage::kSignVerify};
   pkcs11::Attributes attributes =

@@ -1,5 +1,5 @@
-// AES key wrap with padding (RFC 5649), done outside of the token: for key material whose RSA padding
-// had to be removed here, and that goes back into the token wrapped.
+// AES key wrap with padding (RFC 5649), done outside of the token: for key material whose RSA
+// padding had to be removed here, and that goes back into the token wrapped.
 #pragma once
 
 #include "base/bytes.h"

@@ -80,8 +80,7 @@ TEST_F(Imports, ParametersAreForADay) {
   const std::string key = new_external_key();
   const Reply given = parameters(key, "RSAES_OAEP_SHA_256");
   EXPECT_EQ(given.text("KeyId"), arn(key));
-  EXPECT_NE(given.body.find("\"ParametersValidTo\":" + seconds_from_now(86400)),
-            std::string::npos)
+  EXPECT_NE(given.body.find("\"ParametersValidTo\":" + seconds_from_now(86400)), std::string::npos)
       << given.body;
   EXPECT_EQ(given.record.request_parameters,
             R"({"keyId":")" + key +
@@ -127,8 +126,7 @@ TEST_F(Imports, AnImportIsSeenByDescribeKeyAndEndsWithADeletion) {
   EXPECT_EQ(shown.text("KeyMetadata.ExpirationModel"), "KEY_MATERIAL_EXPIRES");
   EXPECT_NE(shown.body.find("\"ValidTo\":" + seconds_from_now(3600) + ".000"), std::string::npos)
       << shown.body;
-  EXPECT_EQ(succeed("Decrypt", with_ciphertext(blob)).text("Plaintext"),
-            "YXR0YWNrIGF0IGRhd24=");
+  EXPECT_EQ(succeed("Decrypt", with_ciphertext(blob)).text("Plaintext"), "YXR0YWNrIGF0IGRhd24=");
 }
 
 TEST_F(Imports, ADeletionOfNothingNamesNoMaterial) {
@@ -153,10 +151,10 @@ TEST_F(Imports, KeysOfAnotherOriginAndAliasesAreRefused) {
 TEST_F(Imports, AlgorithmsThatAreNotForTheMaterialAreRefusedByName) {
   const auto refuse = [](const std::string& key, const std::string& algorithm,
                          const std::string& spec, const std::string& sentence) {
-    expect_error(call("GetParametersForImport",
-                      with_key(key, R"("WrappingAlgorithm":")" + algorithm +
-                                        R"(","WrappingKeySpec":")" + spec + "\"")),
-                 "UnsupportedOperationException", sentence);
+    expect_error(
+        call("GetParametersForImport", with_key(key, R"("WrappingAlgorithm":")" + algorithm +
+                                                         R"(","WrappingKeySpec":")" + spec + "\"")),
+        "UnsupportedOperationException", sentence);
   };
   const std::string key = new_external_key();
   refuse(key, "RSAES_PKCS1_V1_5", "RSA_2048",
@@ -205,9 +203,8 @@ TEST_F(Imports, TokensAndMaterialsThatDoNotFitAreToldApart) {
                "IncorrectKeyMaterialException");
   // Padded with another hash than was agreed on.
   const Reply given = parameters(key, "RSAES_OAEP_SHA_256");
-  const Bytes wrapped =
-      keyhold::test::wrap_material(*from_base64(given.text("PublicKey")),
-                                   WrappingAlgorithm::kRsaesOaepSha1, material);
+  const Bytes wrapped = keyhold::test::wrap_material(*from_base64(given.text("PublicKey")),
+                                                     WrappingAlgorithm::kRsaesOaepSha1, material);
   expect_error(call("ImportKeyMaterial",
                     with_key(key, R"("ImportToken":")" + given.text("ImportToken") +
                                       R"(","EncryptedKeyMaterial":")" + to_base64(wrapped) +
@@ -262,10 +259,10 @@ TEST_F(Imports, MembersOfSymmetricKeysAreRefusedForOthers) {
 
 TEST_F(Imports, StagedMaterialSaysSoInTheAudit) {
   const std::string key = new_external_key();
-  const Reply imported = succeed(
-      "ImportKeyMaterial",
-      importing(key, draw(), R"("ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE")",
-                "RSA_AES_KEY_WRAP_SHA_256"));
+  const Reply imported =
+      succeed("ImportKeyMaterial",
+              importing(key, draw(), R"("ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE")",
+                        "RSA_AES_KEY_WRAP_SHA_256"));
   EXPECT_NE(imported.record.additional_event_data.find(R"("custody":"host-staged")"),
             std::string::npos);
   EXPECT_NE(describe(key).record.additional_event_data.find(R"("custody":"host-staged")"),
@@ -301,8 +298,8 @@ TEST_F(Imports, RotationIsRefusedByOrigin) {
   const std::string key = new_external_key();
   succeed("ImportKeyMaterial", importing(key, draw()));
   const std::string text = arn(key) + " origin is EXTERNAL which is not valid for this operation.";
-  for (const char* name : {"EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand",
-                           "GetKeyRotationStatus"}) {
+  for (const char* name :
+       {"EnableKeyRotation", "DisableKeyRotation", "RotateKeyOnDemand", "GetKeyRotationStatus"}) {
     expect_error(call(name, with_key(key)), "UnsupportedOperationException", text);
   }
   succeed("DisableKey", with_key(key));
@@ -312,9 +309,8 @@ TEST_F(Imports, RotationIsRefusedByOrigin) {
 
 TEST_F(Imports, PoliciesCanAskForTheEndOfTheMaterial) {
   const std::string key = new_external_key();
-  succeed("PutKeyPolicy",
-          with_key(key, R"("BypassPolicyLockoutSafetyCheck":true,"Policy":)" +
-                            json_string(R"({"Version":"2012-10-17","Statement":[
+  succeed("PutKeyPolicy", with_key(key, R"("BypassPolicyLockoutSafetyCheck":true,"Policy":)" +
+                                            json_string(R"({"Version":"2012-10-17","Statement":[
       {"Effect":"Allow","Principal":{"AWS":"*"},"Action":"kms:*","Resource":"*"},
       {"Effect":"Deny","Principal":{"AWS":"*"},"Action":"kms:ImportKeyMaterial","Resource":"*",
        "Condition":{"DateGreaterThan":{"kms:ValidTo":"2026-01-02T00:00:00Z"}}},
@@ -333,9 +329,9 @@ TEST_F(Imports, PoliciesCanAskForTheEndOfTheMaterial) {
   EXPECT_FALSE(denied(call("ImportKeyMaterial",
                            importing(key, material, R"("ValidTo":)" + seconds_from_now(80000)))));
   const auto ask = [&](const std::string& algorithm, const std::string& spec) {
-    return call("GetParametersForImport", with_key(key, R"("WrappingAlgorithm":")" + algorithm +
-                                                            R"(","WrappingKeySpec":")" + spec +
-                                                            "\""));
+    return call("GetParametersForImport",
+                with_key(key, R"("WrappingAlgorithm":")" + algorithm + R"(","WrappingKeySpec":")" +
+                                  spec + "\""));
   };
   EXPECT_TRUE(denied(ask("RSAES_OAEP_SHA_256", "RSA_2048")));
   EXPECT_TRUE(denied(ask("RSAES_OAEP_SHA_1", "RSA_3072")));

@@ -134,9 +134,8 @@ TEST(Tables, OfStatesAreAsReviewed) {
   for (const Operation* operation : by_name()) {
     for (const KeyUse& use : operation->keys) {
       out.append(operation->name).append(" ").append(use.member).append("\n");
-      for (const KeyState state :
-           {KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion,
-            KeyState::kPendingImport}) {
+      for (const KeyState state : {KeyState::kEnabled, KeyState::kDisabled,
+                                   KeyState::kPendingDeletion, KeyState::kPendingImport}) {
         test::FakeService service;
         service.record().state = state;
         if (state == KeyState::kPendingImport) service.record().origin = KeyOrigin::kExternal;

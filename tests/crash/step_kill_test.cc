@@ -59,11 +59,11 @@ bool is_import(const std::string& operation) {
 /// The same in each process: the parent imports what the child did.
 Bytes material_to_import() { return Bytes(32, 0x5a); }
 
-/// Imports, imports once more what was deleted, deletes, or lets expire. Answers how the child ends.
+/// Imports, imports once more what was deleted, deletes, or lets expire. Answers how the child
+/// ends.
 int run_import(World& world, const Notes& notes, const std::string& operation,
                const std::function<void()>& begin) {
-  world.options.service_key =
-      world.service().inspect_key(notes.one("key"))->current_material().use;
+  world.options.service_key = world.service().inspect_key(notes.one("key"))->current_material().use;
   world.close();
   if (!world.try_open()) return 3;
   Service& service = world.service();
@@ -226,8 +226,7 @@ void expect_after_import(World& world, const Notes& notes, const std::string& op
     EXPECT_EQ(imported, !removes) << "what was said is not so";
   }
   // The next import works, and with it what was encrypted before.
-  world.options.service_key =
-      world.service().inspect_key(notes.one("key"))->current_material().use;
+  world.options.service_key = world.service().inspect_key(notes.one("key"))->current_material().use;
   world.restart();
   const auto again = world.import(key, material_to_import());
   ASSERT_TRUE(again) << why(again);

@@ -210,16 +210,16 @@ class NthCallOfAnImport : public NthCall {
   static inline const Bytes kMaterial{Bytes(32, 0x5a)};
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    Codes, NthCallOfAnImport,
-    ::testing::Values("CKR_DEVICE_ERROR", "CKR_SESSION_HANDLE_INVALID", "CKR_OBJECT_HANDLE_INVALID",
-                      "CKR_USER_NOT_LOGGED_IN", "after:CKR_DEVICE_ERROR",
-                      "after:CKR_SESSION_HANDLE_INVALID"),
-    [](const auto& parameter) {
-      std::string name = parameter.param;
-      std::ranges::replace(name, ':', '_');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Codes, NthCallOfAnImport,
+                         ::testing::Values("CKR_DEVICE_ERROR", "CKR_SESSION_HANDLE_INVALID",
+                                           "CKR_OBJECT_HANDLE_INVALID", "CKR_USER_NOT_LOGGED_IN",
+                                           "after:CKR_DEVICE_ERROR",
+                                           "after:CKR_SESSION_HANDLE_INVALID"),
+                         [](const auto& parameter) {
+                           std::string name = parameter.param;
+                           std::ranges::replace(name, ':', '_');
+                           return name;
+                         });
 
 TEST_P(NthCallOfAnImport, FailingLeavesAnImportDoneOrNeverBegun) {
   fail_each([](const KeyPtr&) { return Bytes(); },

@@ -218,7 +218,8 @@ TEST_F(TokenAway, SlowToGenerateIsNotWaitedForAndRotatesAllTheSame) {
   auto answered = service().rotate_on_demand(*key_);
   for (int i = 0; i < 100 && !answered; ++i) answered = service().rotate_on_demand(*key_);
   EXPECT_TRUE(answered) << why(answered);
-  EXPECT_TRUE(rotation_status(*world_.newest(key_), RotationRules::k2024).value().on_demand_started_at);
+  EXPECT_TRUE(
+      rotation_status(*world_.newest(key_), RotationRules::k2024).value().on_demand_started_at);
   // It ends with its announcement, which the caller does not wait for either.
   const auto ended = [&] {
     const KeyPtr newest = world_.newest(key_);

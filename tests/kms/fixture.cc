@@ -257,8 +257,9 @@ std::size_t World::expect_whole() {
     for (std::size_t i = 0; i < of_key.size(); ++i) {
       const bool present = of_key[i].presence == store::MaterialPresence::kPresent;
       // What was imported has no public object beside it.
-      EXPECT_EQ(objects[of_key[i].object_name.hex()],
-                !present ? 0 : is_pair(row.spec) && !external ? 2 : 1)
+      EXPECT_EQ(objects[of_key[i].object_name.hex()], !present                         ? 0
+                                                      : is_pair(row.spec) && !external ? 2
+                                                                                       : 1)
           << "a material without its objects, or objects without their material";
       EXPECT_EQ(of_key[i].sequence, static_cast<int>(i));
       const bool pending = of_key[i].standing == store::MaterialStanding::kPendingRotation;

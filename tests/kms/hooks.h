@@ -60,8 +60,7 @@ class HookedStore final : public store::Store {
                                const store::MaterialRecord& material) override {
     return hook_.around("update_material", [&] { return inner_.update_material(key, material); });
   }
-  Result<void> forget_material(const store::KeyRecord& key,
-                               std::string_view material_id) override {
+  Result<void> forget_material(const store::KeyRecord& key, std::string_view material_id) override {
     return hook_.around("forget_material",
                         [&] { return inner_.forget_material(key, material_id); });
   }

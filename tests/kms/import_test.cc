@@ -336,8 +336,7 @@ TEST_F(ImportTest, NoMoreWrappingKeysAreMadeThanThereMayBe) {
 
 TEST_F(ImportTest, RequestsThatCannotBeAreRefused) {
   const KeyPtr key = world_.create_external_key();
-  const KeyPtr hmac =
-      world_.create_external_key({KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac});
+  const KeyPtr hmac = world_.create_external_key({KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac});
   const auto expect = [&](const KeyPtr& of, const ImportRequest& request, ErrorCode code) {
     const auto checked =
         check_import_request(*of, request, RotationRules::k2025, world_.clock.now());

@@ -174,11 +174,15 @@ TEST(RotationStatus, OfAKeyThatWaitsForItsDeletionIsOff) {
 TEST(RotationStatus, ShowsTheStartOfARunningOnDemandRotationOnly) {
   const auto record = rotating(kStart + 90 * kDay);
   const auto on_demand = an_intent(record, store::IntentKind::kRotateOnDemand);
-  EXPECT_EQ(rotation_status(a_key(record, 1, on_demand), RotationRules::k2024).value().on_demand_started_at,
+  EXPECT_EQ(rotation_status(a_key(record, 1, on_demand), RotationRules::k2024)
+                .value()
+                .on_demand_started_at,
             on_demand.started_at);
   EXPECT_TRUE(rotation_status(a_key(record, 1, on_demand), RotationRules::k2024).value().enabled);
   const auto automatic = an_intent(record, store::IntentKind::kRotateAutomatic);
-  EXPECT_FALSE(rotation_status(a_key(record, 1, automatic), RotationRules::k2024).value().on_demand_started_at);
+  EXPECT_FALSE(rotation_status(a_key(record, 1, automatic), RotationRules::k2024)
+                   .value()
+                   .on_demand_started_at);
 }
 
 }  // namespace

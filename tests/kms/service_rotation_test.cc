@@ -50,7 +50,9 @@ class RotationTest : public ::testing::Test {
   }
   Service& service() { return world_.service(); }
   std::size_t materials(const KeyPtr& key) { return world_.newest(key)->materials().size(); }
-  RotationStatus status(const KeyPtr& key) { return world_.service().rotation_status(*world_.newest(key)).value(); }
+  RotationStatus status(const KeyPtr& key) {
+    return world_.service().rotation_status(*world_.newest(key)).value();
+  }
   void hold_generation(Gate& gate) {
     world_.token_hook.before = [&gate](std::string_view call) {
       return call == "generate_material" ? gate.pass() : Result<void>();

@@ -10,9 +10,8 @@ namespace {
 
 TEST(Words, EachIsReadBackFromItsOwnSpelling) {
   std::set<std::string_view> spellings;
-  for (const auto kind :
-       {IntentKind::kCreateKey, IntentKind::kRotateOnDemand, IntentKind::kRotateAutomatic,
-        IntentKind::kImportKeyMaterial}) {
+  for (const auto kind : {IntentKind::kCreateKey, IntentKind::kRotateOnDemand,
+                          IntentKind::kRotateAutomatic, IntentKind::kImportKeyMaterial}) {
     EXPECT_EQ(parse_word<IntentKind>(to_string(kind)), kind);
     spellings.insert(to_string(kind));
   }

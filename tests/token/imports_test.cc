@@ -88,8 +88,8 @@ class ImportsTest : public TokenTest {
     const auto unwrapped = bring(brought, algorithm);
     if (!unwrapped) throw std::runtime_error(why(unwrapped));
     const GeneratedMaterial& made = (*unwrapped)->made();
-    Material material{draw_name(),    made.construction, made.check_value, {1, 2, 3},
-                      brought.kind, made.custody};
+    Material material{draw_name(), made.construction, made.check_value,
+                      {1, 2, 3},   brought.kind,      made.custody};
     if (!made.public_key.empty()) {
       material.public_key = std::make_shared<const PublicKey>(made.public_key);
     }
@@ -135,8 +135,8 @@ class ImportsTest : public TokenTest {
       const auto signature = token_->sign(material, algorithm, message);
       ASSERT_TRUE(signature) << why(signature);
       if (!is_pair(brought.kind.spec)) {
-        const EVP_MD* hash = EVP_get_digestbyname(
-            ("SHA" + std::to_string(row_of(brought.kind.spec).bits)).c_str());
+        const EVP_MD* hash =
+            EVP_get_digestbyname(("SHA" + std::to_string(row_of(brought.kind.spec).bits)).c_str());
         std::array<std::uint8_t, EVP_MAX_MD_SIZE> expected{};
         unsigned size = 0;
         HMAC(hash, brought.bytes.data(), static_cast<int>(brought.bytes.size()),
@@ -232,7 +232,8 @@ TEST_F(ImportsTest, LargerWrappingKeysWorkToo) {
     const Brought brought = secret(KeySpec::kSymmetricDefault, 32);
     const Parameters with = parameters(kRsaesOaepSha1, spec);
     EXPECT_TRUE(token_->unwrap_material(
-        with.key, brought.kind, wrap_material(with.public_key, kRsaesOaepSha1, brought.bytes.view())));
+        with.key, brought.kind,
+        wrap_material(with.public_key, kRsaesOaepSha1, brought.bytes.view())));
   }
 }
 
@@ -266,7 +267,8 @@ TEST_F(ImportsTest, WhatIsKeptIsThereAfterARestartAndWhatIsNotIsGone) {
   close();
   open();
   expect_held(material);
-  EXPECT_EQ(token_->list_objects()->size(), before + 2 * 2 + 1) << "two wrapping keys, one material";
+  EXPECT_EQ(token_->list_objects()->size(), before + 2 * 2 + 1)
+      << "two wrapping keys, one material";
   EXPECT_TRUE(token_->destroy_material(material.object_name));
   EXPECT_EQ(token_->list_objects()->size(), before + 2 * 2);
 }
@@ -277,8 +279,8 @@ TEST_F(ImportsTest, AWrappingKeyIsGoodAfterARestart) {
     const Parameters with = parameters(algorithm);
     close();
     open();
-    EXPECT_TRUE(token_->unwrap_material(with.key, brought.kind,
-                                        wrap_material(with.public_key, algorithm, brought.bytes.view())));
+    EXPECT_TRUE(token_->unwrap_material(
+        with.key, brought.kind, wrap_material(with.public_key, algorithm, brought.bytes.view())));
   }
 }
 
@@ -321,9 +323,8 @@ TEST_F(ImportsTest, WhatComesUnderAWrappingKeyCannotBeUnwrappedReadable) {
       .no(CKA_TOKEN)
       .no(CKA_SENSITIVE)
       .yes(CKA_EXTRACTABLE);
-  const auto unwrapped =
-      pkcs11::unwrap_key(intruder.session(), *pkcs11::Mechanism::oaep(CKM_SHA_1), key, wrapped,
-                         readable);
+  const auto unwrapped = pkcs11::unwrap_key(intruder.session(), *pkcs11::Mechanism::oaep(CKM_SHA_1),
+                                            key, wrapped, readable);
   ASSERT_FALSE(unwrapped);
   EXPECT_EQ(unwrapped.error().rv(), CK_RV{CKR_TEMPLATE_INCONSISTENT});
 }
@@ -353,7 +354,8 @@ TEST_F(ImportsTest, SecretsOfAWrongLengthAreIncorrect) {
     const Parameters with = parameters(algorithm);
     const auto expect_incorrect = [&](MaterialKind kind, std::size_t size) {
       SCOPED_TRACE(std::string(to_string(algorithm)) + " " + std::to_string(size));
-      const Bytes wrapped = wrap_material(with.public_key, algorithm, secret(kind.spec, size).bytes.view());
+      const Bytes wrapped =
+          wrap_material(with.public_key, algorithm, secret(kind.spec, size).bytes.view());
       const auto unwrapped = token_->unwrap_material(with.key, kind, wrapped);
       ASSERT_FALSE(unwrapped);
       EXPECT_EQ(unwrapped.error().code(), ErrorCode::kIncorrectKeyMaterial) << why(unwrapped);
@@ -415,13 +417,12 @@ TEST_F(ImportsTest, WhatDoesNotUnwrapIsAnInvalidCiphertext) {
     expect_invalid(Bytes(256, 0xff));  // no number below the modulus
     expect_invalid(wrap_material(other.public_key, algorithm, brought.bytes.view()));
     // Another padding than was agreed on.
-    const auto another = is_staged(algorithm)
-                             ? (row_of(algorithm).envelope == Envelope::kMaterial
-                                    ? kRsaesOaepSha1
-                                    : kRsaAesKeyWrapSha1)
-                             : (row_of(algorithm).envelope == Envelope::kMaterial
-                                    ? kRsaesOaepSha256
-                                    : kRsaAesKeyWrapSha256);
+    const auto another =
+        is_staged(algorithm)
+            ? (row_of(algorithm).envelope == Envelope::kMaterial ? kRsaesOaepSha1
+                                                                 : kRsaAesKeyWrapSha1)
+            : (row_of(algorithm).envelope == Envelope::kMaterial ? kRsaesOaepSha256
+                                                                 : kRsaAesKeyWrapSha256);
     expect_invalid(wrap_material(with.public_key, another, brought.bytes.view()));
     // The token is none the worse for it.
     EXPECT_TRUE(token_->unwrap_material(with.key, brought.kind, whole));
@@ -429,8 +430,8 @@ TEST_F(ImportsTest, WhatDoesNotUnwrapIsAnInvalidCiphertext) {
 }
 
 TEST_F(ImportsTest, NoTokenTellsThePublicKeyOfAnEdwardsKey) {
-  const auto checked = token_->check_import(
-      {KeySpec::kEccNistEdwards25519, KeyUsage::kSignVerify}, kRsaAesKeyWrapSha1);
+  const auto checked = token_->check_import({KeySpec::kEccNistEdwards25519, KeyUsage::kSignVerify},
+                                            kRsaAesKeyWrapSha1);
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().code(), ErrorCode::kUnsupportedOperation);
 }

@@ -20,9 +20,9 @@ struct Response {
   std::optional<std::string> key_material_id;
 
   static constexpr auto shape() {
-    return members(optional("KeyId", &Response::key_id, kKeyId.in_audit()),
-                   optional("KeyMaterialId", &Response::key_material_id,
-                            kAnsweredMaterialId.in_audit()));
+    return members(
+        optional("KeyId", &Response::key_id, kKeyId.in_audit()),
+        optional("KeyMaterialId", &Response::key_material_id, kAnsweredMaterialId.in_audit()));
   }
 };
 

@@ -11,11 +11,10 @@ struct Request {
   std::string wrapping_key_spec;
 
   static constexpr auto shape() {
-    return members(required("KeyId", &Request::key_id, kKeyId.in_audit()),
-                   required("WrappingAlgorithm", &Request::wrapping_algorithm,
-                            kWrappingAlgorithm.in_audit()),
-                   required("WrappingKeySpec", &Request::wrapping_key_spec,
-                            kWrappingKeySpec.in_audit()));
+    return members(
+        required("KeyId", &Request::key_id, kKeyId.in_audit()),
+        required("WrappingAlgorithm", &Request::wrapping_algorithm, kWrappingAlgorithm.in_audit()),
+        required("WrappingKeySpec", &Request::wrapping_key_spec, kWrappingKeySpec.in_audit()));
   }
 };
 
@@ -45,8 +44,7 @@ Result<Response> get_parameters_for_import(Context& context, const Request& in) 
                  "WrappingKeySpec " + in.wrapping_key_spec + " is not supported.");
   }
   const KeySpec spec = parse_word<KeySpec>(in.wrapping_key_spec).value();
-  TRY_ASSIGN(auto parameters,
-             context.service().import_parameters(context.key(), spec, *algorithm));
+  TRY_ASSIGN(auto parameters, context.service().import_parameters(context.key(), spec, *algorithm));
   return Response{.import_token = std::move(parameters.import_token),
                   .key_id = context.key().arn(),
                   .parameters_valid_to = parameters.valid_to,

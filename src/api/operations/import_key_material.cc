@@ -62,8 +62,8 @@ kms::ImportRequest import_request(const Request& in) {
                              .description = in.key_material_description,
                              .material_id = in.key_material_id};
   if (in.import_type) {
-    request.type = *in.import_type == "NEW_KEY_MATERIAL" ? kms::ImportType::kNew
-                                                         : kms::ImportType::kExisting;
+    request.type =
+        *in.import_type == "NEW_KEY_MATERIAL" ? kms::ImportType::kNew : kms::ImportType::kExisting;
   }
   return request;
 }
