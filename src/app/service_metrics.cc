@@ -125,7 +125,8 @@ void print_rotations(MetricsText& text, const std::vector<kms::KeyPtr>& keys, Ti
       if (type) ++done[*type == RotationType::kOnDemand ? 1 : 0];
     }
     if (kms::automatic_rotation_due(*key, now)) ++due;
-    if (key->running_rotation()) ++running;
+    const auto& intent = key->running_intent();
+    if (intent && intent->kind != store::IntentKind::kImportKeyMaterial) ++running;
   }
   text.family("keyhold_rotations_done", "gauge", "Rotations done, of the keys there are.");
   text.sample({{"type", to_string(RotationType::kAutomatic)}}, done[0]);

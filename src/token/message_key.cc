@@ -56,7 +56,7 @@ pkcs11::Result<Bytes> MaterialObject::make_check_value(TokenLink& link, Random& 
 pkcs11::Result<Bytes> MaterialObject::fingerprint(TokenLink& link) const {
   if (check_) return link.cmac(check_->handle(), as_bytes(kCheckDomain));
   // One IV for one message, ever.
-  const std::array<std::uint8_t, kGcmIvSize> iv{};
+  std::array<std::uint8_t, kGcmIvSize> iv{};
   return link.encrypt(base_, iv, as_bytes(kFingerprintDomain), kDirectCheckPlaintext);
 }
 
