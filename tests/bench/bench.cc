@@ -18,6 +18,7 @@
 
 #include "comparison.h"
 #include "growth.h"
+#include "key_use_costs.h"
 #include "service.h"
 #include "tables.h"
 
@@ -30,7 +31,7 @@ struct Options {
   Programs programs;
   std::filesystem::path document;
   std::string length = "full";  ///< full, quick
-  std::string parts = "compare,token,decisions,allocations,growth";
+  std::string parts = "compare,token,keys,generation,decisions,allocations,growth";
   std::string transports = "plain";
   std::vector<std::string> settings;
 
@@ -72,7 +73,8 @@ std::vector<Case> cases(const Options& options) {
 std::string token_table(const Options& options) {
   const ScratchFolder folder;
   const std::string command = options.programs.bare_token.string() + " " + folder.path().string() +
-                              (options.quick() ? " 10000" : " 100000") + " 2>/dev/null";
+                              " messages " + (options.quick() ? "10000" : "100000") +
+                              " 2>/dev/null";
   std::FILE* pipe = ::popen(command.c_str(), "r");
   if (pipe == nullptr) return {};
   std::string said;
@@ -225,6 +227,16 @@ int run(const Options& options) {
     add("By layer", layer_table(compared));
   }
   if (options.has("token")) add("The token alone", token_table(options));
+  if (options.has("keys")) {
+    const auto time = std::chrono::milliseconds(options.quick() ? 300 : 3000);
+    add("Asymmetric and HMAC keys",
+        key_use_table(measure_key_uses(options.programs, time, options.settings)));
+  }
+  if (options.has("generation")) {
+    const auto time = std::chrono::milliseconds(options.quick() ? 5000 : 20'000);
+    add("While RSA keys are made",
+        generation_table(measure_beside_generation(options.programs, time, options.settings)));
+  }
   if (options.has("decisions")) add("Who may do what", decision_table(options));
   if (options.has("allocations")) add("Heap allocations", allocation_table(options));
   if (options.has("durability")) add("Audit on disk", durability_table(options));

@@ -93,6 +93,39 @@ std::string growth_table(const std::vector<Grown>& grown) {
   return out.str();
 }
 
+std::string key_use_table(const std::vector<KeyUseCost>& costs) {
+  std::ostringstream out;
+  out << "| use | token alone, one thread (1/s) | CPU (us) | Keyhold, 8 connections (1/s) | p50 "
+         "(us) "
+         "| p99 (us) | CPU (us) | CPU beyond the token (us) | bad |\n"
+      << "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
+  for (const KeyUseCost& each : costs) {
+    std::string name = each.name;
+    std::ranges::replace(name, ':', ' ');
+    out << "| " << name << " | " << number(each.token_rate, 0) << " | " << number(each.token_us, 1)
+        << " | " << number(each.keyhold.rate, 0) << " | " << number(each.keyhold.p50, 0) << " | "
+        << number(each.keyhold.p99, 0) << " | " << number(each.keyhold.server_us, 1) << " | "
+        << number(each.keyhold.server_us - each.token_us, 1) << " | " << each.keyhold.bad << " |\n";
+  }
+  return out.str();
+}
+
+std::string generation_table(const std::vector<BesideGeneration>& measured) {
+  std::ostringstream out;
+  out << "| Encrypt, connections | | rate (1/s) | p50 (us) | p99 (us) | RSA_4096 keys made | bad "
+         "|\n"
+      << "| --- | --- | --- | --- | --- | --- | --- |\n";
+  for (const BesideGeneration& each : measured) {
+    for (const Measurement* one : {&each.alone, &each.beside}) {
+      out << "| " << each.connections << " | "
+          << (one == &each.alone ? "alone" : "while keys are made") << " | " << number(one->rate, 0)
+          << " | " << number(one->p50, 0) << " | " << number(one->p99, 0) << " | "
+          << (one == &each.alone ? 0 : each.keys_made) << " | " << one->bad << " |\n";
+    }
+  }
+  return out.str();
+}
+
 std::string list_table(const std::string& first, const std::string& second,
                        const std::vector<Named>& rows, int digits) {
   std::ostringstream out;

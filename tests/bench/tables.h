@@ -7,6 +7,7 @@
 
 #include "comparison.h"
 #include "growth.h"
+#include "key_use_costs.h"
 
 namespace keyhold::bench {
 
@@ -14,6 +15,8 @@ std::string comparison_table(const std::vector<Compared>& compared);
 /// CPU of a request under 64 connections, told apart by operations that end earlier.
 std::string layer_table(const std::vector<Compared>& compared);
 std::string growth_table(const std::vector<Grown>& grown);
+std::string key_use_table(const std::vector<KeyUseCost>& costs);
+std::string generation_table(const std::vector<BesideGeneration>& measured);
 
 struct Named {
   std::string name;
