@@ -424,6 +424,10 @@ TEST_F(NativeKeysTest, PeersAreTakenOnlyInTheOneEncodingOfAPointOfTheCurve) {
   compressed[24] = 0x22;
   compressed[26] = static_cast<std::uint8_t>(2 + (good.back() & 1));
   EXPECT_FALSE(peer_point(KeySpec::kEccNistP256, compressed));
+  // The same in the hybrid form of X9.62: all of the point, with the parity of y in front.
+  Bytes hybrid(good.begin(), good.end());
+  hybrid[26] = static_cast<std::uint8_t>(6 + (good.back() & 1));
+  EXPECT_FALSE(peer_point(KeySpec::kEccNistP256, hybrid));
   // The point at infinity: one zero byte.
   Bytes infinity(good.begin(), good.begin() + 27);
   infinity[1] = 0x19;
