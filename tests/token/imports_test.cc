@@ -171,7 +171,7 @@ TEST_F(ImportsTest, SymmetricMaterialEncryptsAsItsBytesSay) {
     EXPECT_EQ(material.check_value, aes_cmac(check_key, as_bytes(kCheckDomain)));
     const auto key = token_->encryption_key(material);
     ASSERT_TRUE(key) << why(key);
-    const Bytes iv(kGcmIvSize, 7);
+    Bytes iv(kGcmIvSize, 7);
     EXPECT_TRUE(token_->encrypt(**key, iv, {}, as_bytes("message")));
   }
 }
