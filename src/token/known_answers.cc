@@ -148,10 +148,11 @@ class Trials {
           "5d6a1e5295e64f73f63f0aec8b915a985d786598"},
          CKM_SHA512_HMAC},
     }};
-    for (const auto& [vector, mechanism] : macs) {
-      try_one(vector, {CKA_SIGN}, [&](pkcs11::ObjectHandle key) {
+    for (const Mac& mac : macs) {
+      try_one(mac.vector, {CKA_SIGN}, [&](pkcs11::ObjectHandle key) {
         return link_.on_session([&](pkcs11::Session& session) {
-          return pkcs11::sign(session, Mechanism::plain(mechanism), key, hex(vector.input));
+          return pkcs11::sign(session, Mechanism::plain(mac.mechanism), key,
+                              hex(mac.vector.input));
         });
       });
     }
@@ -209,13 +210,13 @@ class Trials {
          kKeyWrapKwp,
          CKK_GENERIC_SECRET},
     }};
-    for (const auto& [vector, mechanism, type] : wraps) {
-      try_one(vector, {CKA_WRAP}, [&](pkcs11::ObjectHandle key) -> pkcs11::Result<Bytes> {
-        pkcs11::Attributes attributes = secret(type, hex(vector.input));
+    for (const Wrap& wrap : wraps) {
+      try_one(wrap.vector, {CKA_WRAP}, [&](pkcs11::ObjectHandle key) -> pkcs11::Result<Bytes> {
+        pkcs11::Attributes attributes = secret(wrap.wrapped, hex(wrap.vector.input));
         attributes.yes(CKA_PRIVATE).no(CKA_SENSITIVE).yes(CKA_EXTRACTABLE);
         PKCS11_TRY_ASSIGN(const auto wrapped, link_.objects().create(attributes));
         return link_.on_session([&](pkcs11::Session& session) {
-          return pkcs11::wrap_key(session, Mechanism::plain(mechanism), key, wrapped.handle());
+          return pkcs11::wrap_key(session, Mechanism::plain(wrap.mechanism), key, wrapped.handle());
         });
       });
     }

@@ -42,7 +42,9 @@ Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secre
         value.empty() ? ::unsetenv(name.c_str()) : ::setenv(name.c_str(), value.c_str(), 1);
     if (failed != 0) return Error(ErrorCode::kValidation, "profile: module.env: " + name);
   }
-  std::unique_ptr<TokenLink> link(new TokenLink(profile, formatted(profile.pin_format, pin)));
+  Secret whole =
+      profile.pin_format == kPinPlace ? std::move(pin) : formatted(profile.pin_format, pin);
+  std::unique_ptr<TokenLink> link(new TokenLink(profile, std::move(whole)));
   pkcs11::ModuleOptions options;
   options.path = profile.module;
   options.locking = profile.init_locking == InitLocking::kOperatingSystem
