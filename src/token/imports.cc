@@ -111,25 +111,28 @@ pkcs11::Result<Imports::Source> Imports::open_in_token(pkcs11::ObjectHandle key,
 pkcs11::Result<std::optional<Imports::Source>> Imports::open_in_service(
     pkcs11::ObjectHandle key, const WrappingAlgorithmRow& row, ByteView block, ByteView rest) {
   const auto memory = LockedMemory::take(block.size());
-  if (!memory) return pkcs11::Error(CKR_HOST_MEMORY, "mlock", "no memory can be locked");
+  const auto message = LockedMemory::take(block.size());
+  if (!memory || !message) return pkcs11::Error(CKR_HOST_MEMORY, "mlock", "no memory can be locked");
   const auto done = decrypt_bare(link_, key, block, memory->bytes());
   if (!done) {
     if (link_.says_bad_ciphertext(done.error())) return std::optional<Source>();
     return done.error();
   }
-  const auto opened = remove_oaep_padding(row_of(row.padding), memory->bytes());
-  if (!opened || opened->empty()) return std::optional<Source>();
+  const auto length =
+      remove_oaep_padding_into(row_of(row.padding), memory->bytes(), message->bytes());
+  if (!length || *length == 0) return std::optional<Source>();
+  const ByteView opened = message->bytes().first(*length);
 
   // What was in the block goes back into the token at once: as the key that unwraps the rest, or
   // wrapped under such a key that was drawn for it.
   Secret aes_key(kWrappingAesKeySize);
   Bytes wrapped(rest.begin(), rest.end());
   if (row.envelope == Envelope::kAesKey) {
-    if (opened->size() != kWrappingAesKeySize) return std::optional<Source>();
-    aes_key = *opened;
+    if (opened.size() != kWrappingAesKeySize) return std::optional<Source>();
+    aes_key = Secret(opened);
   } else {
     random_.fill({aes_key.data(), aes_key.size()});
-    wrapped = wrap_with_padding(aes_key.view(), opened->view());
+    wrapped = wrap_with_padding(aes_key.view(), opened);
   }
   const CK_MECHANISM_TYPE type = *capabilities_.imports().key_unwrapping;
   pkcs11::Attributes attributes = unwrapping_key_template(link_.profile(), std::array{type});

@@ -396,6 +396,13 @@ Result<ObjectEvidence> Pkcs11Token::evidence(const ObjectName& name) {
 Result<std::vector<ListedObject>> Pkcs11Token::list_objects() { return impl_->list_objects(); }
 Result<void> Pkcs11Token::check_import(MaterialKind kind, WrappingAlgorithm algorithm) const {
   TRY_ASSIGN(const Capabilities* able, impl_->capabilities());
+  const Profile& profile = impl_->link().profile();
+  if (row_of(kind.spec).form == KeyForm::kAes && profile.derivation == Derivation::kNone &&
+      profile.gcm_iv != GcmIv::kFromCaller) {
+    return Error(ErrorCode::kUnsupportedOperation,
+                 "The import of symmetric key material is not supported: the token neither derives "
+                 "nor encrypts under a given IV, so that nothing tells one material from another.");
+  }
   return able->check_import(kind, algorithm);
 }
 Result<Bytes> Pkcs11Token::generate_wrapping_key(const WrappingKey& wrapping_key) {
