@@ -31,8 +31,8 @@ struct Options {
   Programs programs;
   std::filesystem::path document;
   std::string length = "full";  ///< full, quick
-  std::string parts = "compare,token,keys,generation,decisions,allocations,growth";
-  std::string transports = "plain";
+  std::string parts = "compare,token,durability,keys,generation,decisions,allocations,growth";
+  std::string transports = "plain,tls";
   std::vector<std::string> settings;
 
   bool quick() const { return length == "quick"; }
