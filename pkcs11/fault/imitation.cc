@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <span>
 
 namespace keyhold::pkcs11::fault {
@@ -24,8 +25,8 @@ std::uint32_t number_of(std::string_view what) {
 }
 
 void draw(std::span<std::uint8_t> out) {
-  // So few bytes come whole.
-  static_cast<void>(::getrandom(out.data(), out.size(), 0));
+  // So few bytes come at once, or not at all.
+  if (::getrandom(out.data(), out.size(), 0) != static_cast<ssize_t>(out.size())) std::abort();
 }
 
 }  // namespace
