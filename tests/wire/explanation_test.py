@@ -86,6 +86,22 @@ class Explanation(sts_test.StsCase):
         self.assertEqual(denied["decision"], "denied")
         self.assertIn('"Never"', denied["reason"])
 
+    def test_an_operation_that_is_for_the_own_account_alone_is_refused_to_another(self):
+        statements = [
+            {"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": {"AWS": account}}
+            for account in (sts_test.ACCOUNT, sts_test.OTHER)
+        ]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        key = self.admin.kms("CreateKey", Policy=policy)["KeyMetadata"]["Arn"]
+        partner = self.new_user("pat", account=sts_test.OTHER, policies={"all": sts_test.ALLOW_ALL})
+        arn = f"arn:aws:iam::{sts_test.OTHER}:user/pat"
+        self.assertEqual(self.explain(arn, "kms:DescribeKey", key)["decision"], "allowed")
+        partner.kms("DescribeKey", KeyId=key)
+        refused = self.explain(arn, "kms:DisableKey", key)
+        self.assertEqual(refused["decision"], "denied")
+        text = self.kms_denied("AccessDeniedException", partner, "DisableKey", KeyId=key)
+        self.assertEqual(refused["message"], text)
+
     def test_a_session_is_judged_by_its_role(self):
         key = self.admin.kms("CreateKey")["KeyMetadata"]["KeyId"]
         self.put_role(sts_test.trust({"AWS": sts_test.ACCOUNT}), policies={"all": sts_test.ALLOW_ALL})
