@@ -34,6 +34,14 @@ Secret formatted(std::string_view format, const Secret& pin) {
   return whole;
 }
 
+/// CKR_USER_NOT_LOGGED_IN if that is so; the next loan of a session logs in again then.
+pkcs11::Result<void> see_login(pkcs11::Session& session) {
+  PKCS11_TRY_ASSIGN(const CK_SESSION_INFO info, session.info());
+  if (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS) return {};
+  session.suspect_login();
+  return pkcs11::Error(CKR_USER_NOT_LOGGED_IN, "C_GetSessionInfo");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secret pin) {
@@ -220,11 +228,18 @@ pkcs11::Result<void> TokenLink::look() {
     seen = pkcs11::token_info(*module_, slot);
   }
   if (!seen) return seen.error();
-  return on_session([](pkcs11::Session& session) -> pkcs11::Result<void> {
-    PKCS11_TRY_ASSIGN(const CK_SESSION_INFO info, session.info());
-    if (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS) return {};
-    session.suspect_login();
-    return pkcs11::Error(CKR_USER_NOT_LOGGED_IN, "C_GetSessionInfo");
+  return attempt(see_login);
+}
+
+pkcs11::Result<void> TokenLink::expect_login() { return on_session(see_login); }
+
+pkcs11::Result<std::vector<pkcs11::ObjectHandle>> TokenLink::find_objects(
+    const pkcs11::Attributes& attributes) {
+  using Found = pkcs11::Result<std::vector<pkcs11::ObjectHandle>>;
+  return on_session([&](pkcs11::Session& session) -> Found {
+    PKCS11_TRY_ASSIGN(auto found, pkcs11::find_objects(session, attributes));
+    PKCS11_TRY(see_login(session));
+    return found;
   });
 }
 

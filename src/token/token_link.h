@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/secret.h"
 #include "pkcs11/crypto.h"
+#include "pkcs11/object.h"
 #include "pkcs11/session_pool.h"
 #include "pkcs11/slot.h"
 #include "token/profile.h"
@@ -37,18 +38,23 @@ class TokenLink {
   /// been lost before the call had effect. For calls that may be repeated.
   template <typename Use>
   auto on_session(Use use) -> decltype(use(std::declval<pkcs11::Session&>())) {
-    auto first = once(use);
+    auto first = attempt(use);
     if (first || !lost_before_effect(first.error())) return first;
-    return once(use);
+    return attempt(use);
   }
 
-  /// Without the second time, for calls that change the token.
+  /// Without the second time, for calls that change the token. Instead it is seen to before that
+  /// the login is there.
   template <typename Use>
   auto once(Use use) -> decltype(use(std::declval<pkcs11::Session&>())) {
-    auto lease = pool_->lease();
-    if (!lease) return lease.error();
-    return use(**lease);
+    PKCS11_TRY(expect_login());
+    return attempt(use);
   }
+
+  /// The objects that match, of a token that is logged in to: one that is not seems to have lost
+  /// all that are private.
+  pkcs11::Result<std::vector<pkcs11::ObjectHandle>> find_objects(
+      const pkcs11::Attributes& attributes);
 
   /// How many bytes an IV has.
   std::size_t iv_size() const { return iv_size_of(profile_.gcm_iv); }
@@ -89,6 +95,15 @@ class TokenLink {
   bool may_pass() const { return may_pass_; }
 
  private:
+  template <typename Use>
+  auto attempt(Use use) -> decltype(use(std::declval<pkcs11::Session&>())) {
+    auto lease = pool_->lease();
+    if (!lease) return lease.error();
+    return use(**lease);
+  }
+
+  /// Logs in again if the login was lost.
+  pkcs11::Result<void> expect_login();
   pkcs11::Result<Bytes> encrypt_under(const pkcs11::Mechanism& mechanism, pkcs11::ObjectHandle key,
                                       ByteView plaintext);
   TokenLink(const Profile& profile, Secret pin) : profile_(profile), pin_(std::move(pin)) {}

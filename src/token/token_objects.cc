@@ -36,8 +36,7 @@ Result<void> TokenObjects::index() {
     const Searching lock = searching();
     pkcs11::Attributes all;
     all.yes(CKA_TOKEN);
-    return link_.on_session(
-        [&](pkcs11::Session& session) { return pkcs11::find_objects(session, all); });
+    return link_.find_objects(all);
   }();
   if (!found) return to_error(found.error(), "indexing the token's objects");
   std::unordered_map<ObjectName, ObjectIndex::Handles> index;
@@ -57,9 +56,7 @@ Result<void> TokenObjects::index() {
 pkcs11::Result<ObjectIndex::Handles> TokenObjects::search(const ObjectName& name) {
   pkcs11::Attributes matching;
   matching.yes(CKA_TOKEN).bytes(CKA_ID, name.bytes());
-  PKCS11_TRY_ASSIGN(ObjectIndex::Handles found, link_.on_session([&](pkcs11::Session& session) {
-    return pkcs11::find_objects(session, matching);
-  }));
+  PKCS11_TRY_ASSIGN(ObjectIndex::Handles found, link_.find_objects(matching));
   index_.set(name, found);
   return found;
 }
@@ -129,9 +126,7 @@ Result<std::vector<ListedObject>> TokenObjects::list(const Inside& inside) {
   // A zombie may lack any attribute, so the filter cannot be one.
   auto found = [this] {
     const Searching lock = searching();
-    return link_.on_session([](pkcs11::Session& session) {
-      return pkcs11::find_objects(session, pkcs11::Attributes());
-    });
+    return link_.find_objects(pkcs11::Attributes());
   }();
   if (!found) return guard_.fail(inside, found.error(), "listing objects");
   static constexpr CK_ATTRIBUTE_TYPE kTypes[] = {CKA_TOKEN, CKA_CLASS, CKA_ID, CKA_LABEL};

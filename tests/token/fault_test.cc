@@ -267,6 +267,26 @@ TEST_F(FaultTest, ALogoutByAnotherPartOfTheProcessIsHealedWithoutInitialisingAga
   expect_whole();
 }
 
+TEST_F(FaultTest, ATokenWhoseLoginIsLostSeemsToHaveLostNothing) {
+  const auto log_out = [this] {
+    Intruder intruder(module_path());
+    ASSERT_TRUE(intruder.session().logout());
+  };
+  const std::size_t before = token_->list_objects()->size();
+  ASSERT_GT(before, 0U);
+  log_out();
+  const auto listed = token_->list_objects();
+  ASSERT_TRUE(listed) << why(listed);
+  EXPECT_EQ(listed->size(), before);
+
+  log_out();
+  const Material another = generate("another");
+  log_out();
+  EXPECT_TRUE(token_->destroy_material(another.object_name));
+  EXPECT_EQ(token_->list_objects()->size(), before);
+  EXPECT_EQ(token_->usage().recoveries, 0U);
+}
+
 TEST_F(FaultTest, AHandleThatWentStaleIsLookedUpAgain) {
   clock_.advance(std::chrono::hours(25));
   files_.set_script("C_DeriveKey 1 CKR_OBJECT_HANDLE_INVALID\n");
