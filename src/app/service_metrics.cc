@@ -106,9 +106,8 @@ double age_of(std::chrono::steady_clock::time_point then) {
 
 void print_key_states(MetricsText& text, const std::vector<kms::KeyPtr>& keys) {
   text.family("keyhold_keys", "gauge", "KMS keys by state.");
-  for (const KeyState state :
-       {KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion,
-        KeyState::kPendingImport}) {
+  for (const KeyState state : {KeyState::kEnabled, KeyState::kDisabled, KeyState::kPendingDeletion,
+                               KeyState::kPendingImport}) {
     const auto count = std::ranges::count_if(
         keys, [state](const kms::KeyPtr& key) { return key->record().state == state; });
     text.sample({{"state", to_string(state)}}, count);
