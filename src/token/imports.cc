@@ -112,7 +112,8 @@ pkcs11::Result<std::optional<Imports::Source>> Imports::open_in_service(
     pkcs11::ObjectHandle key, const WrappingAlgorithmRow& row, ByteView block, ByteView rest) {
   const auto memory = LockedMemory::take(block.size());
   const auto message = LockedMemory::take(block.size());
-  if (!memory || !message) return pkcs11::Error(CKR_HOST_MEMORY, "mlock", "no memory can be locked");
+  if (!memory || !message)
+    return pkcs11::Error(CKR_HOST_MEMORY, "mlock", "no memory can be locked");
   const auto done = decrypt_bare(link_, key, block, memory->bytes());
   if (!done) {
     if (link_.says_bad_ciphertext(done.error())) return std::optional<Source>();

@@ -151,8 +151,7 @@ class Trials {
     for (const Mac& mac : macs) {
       try_one(mac.vector, {CKA_SIGN}, [&](pkcs11::ObjectHandle key) {
         return link_.on_session([&](pkcs11::Session& session) {
-          return pkcs11::sign(session, Mechanism::plain(mac.mechanism), key,
-                              hex(mac.vector.input));
+          return pkcs11::sign(session, Mechanism::plain(mac.mechanism), key, hex(mac.vector.input));
         });
       });
     }

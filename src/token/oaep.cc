@@ -14,9 +14,9 @@ std::optional<std::size_t> remove_oaep_padding_into(const AlgorithmRow& algorith
   const openssl::QuietErrors quiet;
   const EVP_MD* hash = algorithm.hash == Hash::kSha1 ? EVP_sha1() : EVP_sha256();
   const int size = static_cast<int>(block.size());
-  const int length = RSA_padding_check_PKCS1_OAEP_mgf1(
-      message.data(), static_cast<int>(message.size()), block.data(), size, size, nullptr, 0, hash,
-      hash);
+  const int length =
+      RSA_padding_check_PKCS1_OAEP_mgf1(message.data(), static_cast<int>(message.size()),
+                                        block.data(), size, size, nullptr, 0, hash, hash);
   if (length < 0) return std::nullopt;
   return static_cast<std::size_t>(length);
 }
