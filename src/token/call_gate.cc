@@ -30,9 +30,10 @@ CallGate::CallGate(std::size_t places) : places_(places) {}
 
 // close() stores closed_ and then reads every place; a caller writes its place and then reads
 // closed_. Both orders are sequentially consistent, so that one of the two sees the other.
-std::size_t CallGate::claim() {
+std::size_t CallGate::claim(std::chrono::milliseconds allowance) {
   const std::size_t first = thread_number() % places_.size();
-  const std::int64_t now = steady_now();
+  const std::int64_t now =
+      steady_now() + std::chrono::duration_cast<std::chrono::nanoseconds>(allowance).count();
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const std::size_t place = (first + i) % places_.size();
     std::int64_t free = 0;
@@ -44,16 +45,17 @@ std::size_t CallGate::claim() {
   return places_.size();
 }
 
-Result<CallGate::Call> CallGate::enter(std::chrono::milliseconds patience) {
+Result<CallGate::Call> CallGate::enter(std::chrono::milliseconds patience,
+                                       std::chrono::milliseconds allowance) {
   if (closed_.load()) return closed_error();
-  std::size_t place = claim();
+  std::size_t place = claim(allowance);
   if (place == places_.size()) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     std::unique_lock lock(mutex_);
     waiting_.fetch_add(1);
-    while (!closed_.load() && (place = claim()) == places_.size()) {
+    while (!closed_.load() && (place = claim(allowance)) == places_.size()) {
       if (changed_.wait_until(lock, deadline) == std::cv_status::timeout) {
-        place = claim();
+        place = claim(allowance);
         break;
       }
     }

@@ -42,8 +42,9 @@ class CallGate {
 
   /// Takes a place, waiting up to `patience` while all are taken (kDependencyTimeout after that).
   /// kKeyUnavailable at once while the gate is closed. A thread that holds a Call must not enter
-  /// again.
-  Result<Call> enter(std::chrono::milliseconds patience);
+  /// again. `allowance`: how much longer than others' this call may take before it hangs.
+  Result<Call> enter(std::chrono::milliseconds patience,
+                     std::chrono::milliseconds allowance = std::chrono::milliseconds(0));
 
   /// Lets nobody in from now on; those inside stay.
   void close();
@@ -53,18 +54,19 @@ class CallGate {
   enum class Drained : std::uint8_t { kYes, kNo };
   Drained drain(std::chrono::milliseconds patience);
 
-  /// How many calls have been inside for longer than `limit`.
+  /// How many calls have been inside for longer than `limit`, their allowance added.
   std::size_t hanging(std::chrono::milliseconds limit) const;
   /// How many are inside now.
   std::size_t inside() const;
 
  private:
   struct alignas(64) Place {
-    std::atomic<std::int64_t> since{0};  ///< steady nanoseconds at which it was taken; 0: free
+    /// Steady nanoseconds at which it was taken, or an allowance later; 0: free.
+    std::atomic<std::int64_t> since{0};
   };
 
   /// A free place, or places_.size().
-  std::size_t claim();
+  std::size_t claim(std::chrono::milliseconds allowance);
   void leave(std::size_t place);
 
   std::vector<Place> places_;

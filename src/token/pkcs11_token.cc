@@ -21,6 +21,11 @@
 #include "token/token_objects.h"
 
 namespace keyhold::token {
+namespace {
+
+Generation generation_of(KeySpec spec) { return row_of(row_of(spec).form).generation; }
+
+}  // namespace
 
 /// The parts put together: each call takes its place inside, then asks the part whose work it is.
 class Pkcs11Token::Impl {
@@ -54,7 +59,7 @@ class Pkcs11Token::Impl {
 
   Result<GeneratedMaterial> generate_material(const ObjectName& name, std::string_view label,
                                               MaterialKind kind) {
-    TRY_ASSIGN(const Inside inside, guard_.enter());
+    TRY_ASSIGN(const Inside inside, guard_.enter(generation_of(kind.spec)));
     return materials_.generate(inside, name, label, kind);
   }
   Result<std::optional<GeneratedMaterial>> adopt_material(const ObjectName& name,
@@ -85,7 +90,7 @@ class Pkcs11Token::Impl {
   }
 
   Result<Bytes> generate_wrapping_key(const WrappingKey& wrapping_key) {
-    TRY_ASSIGN(const Inside inside, guard_.enter());
+    TRY_ASSIGN(const Inside inside, guard_.enter(Generation::kSlow));
     return imports_.generate_wrapping_key(inside, wrapping_key);
   }
   Result<UnwrappedMaterialPtr> unwrap_material(const WrappingKey& wrapping_key, MaterialKind kind,
@@ -123,7 +128,7 @@ class Pkcs11Token::Impl {
     return native_.agree(inside, material, point);
   }
   Result<DataKeyPair> generate_data_key_pair(KeySpec spec) {
-    TRY_ASSIGN(const Inside inside, guard_.enter());
+    TRY_ASSIGN(const Inside inside, guard_.enter(generation_of(spec)));
     return data_key_pairs_.generate(inside, spec);
   }
   Result<Secret> random(std::size_t size);

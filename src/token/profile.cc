@@ -173,6 +173,7 @@ const std::map<std::string, Read, std::less<>>& readers() {
       {"sessions.max_sessions", number(&Profile::max_sessions, 3, kMany)},
       {"sessions.calls_at_once", number(&Profile::calls_at_once, 1, 4096)},
       {"sessions.call_timeout", duration(&Profile::call_timeout)},
+      {"sessions.generation_timeout", duration(&Profile::generation_timeout)},
       {"sessions.open_interval", duration(&Profile::open_interval)},
       {"recovery.backoff_first", duration(&Profile::backoff_first)},
       {"recovery.backoff_last", duration(&Profile::backoff_last)},
@@ -300,6 +301,9 @@ Result<Profile> parse_profile(std::string_view text, std::span<const std::string
   }
   if (profile.restart_after_hang < profile.call_timeout) {
     return refused("recovery.restart_after_hang", "must not be less than sessions.call_timeout");
+  }
+  if (profile.generation_timeout < profile.call_timeout) {
+    return refused("sessions.generation_timeout", "must not be less than call_timeout");
   }
   if (profile.token_object_copy == TokenObjectCopy::kKept && profile.sync_folders.empty()) {
     return refused("storage.keep_token_object_copy", "needs sync_folders to know the folder");

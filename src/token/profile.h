@@ -99,6 +99,8 @@ struct Profile {
   std::size_t max_sessions = 34;  ///< open at once, the parked one and the owner of keys included
   std::size_t calls_at_once = 32;
   std::chrono::milliseconds call_timeout{10'000};
+  /// The same for calls that seek primes, which no one can tell the length of.
+  std::chrono::milliseconds generation_timeout{300'000};
   /// Between two C_OpenSession; 0: none.
   std::chrono::milliseconds open_interval{0};
 

@@ -40,9 +40,13 @@ void TokenGuard::stop() {
   forget_health_key();
 }
 
-Result<Inside> TokenGuard::enter() {
+Result<Inside> TokenGuard::enter(Generation generation) {
+  const Profile& profile = link_.profile();
   const std::uint64_t recoveries = recovery_.done();
-  TRY_ASSIGN(CallGate::Call call, gate_.enter(link_.profile().call_timeout));
+  const auto allowance = generation == Generation::kSlow
+                             ? profile.generation_timeout - profile.call_timeout
+                             : std::chrono::milliseconds(0);
+  TRY_ASSIGN(CallGate::Call call, gate_.enter(profile.call_timeout, allowance));
   return Inside{std::move(call), recoveries};
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/key_spec.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "token/call_gate.h"
@@ -52,8 +53,8 @@ class TokenGuard {
   /// Recovers nothing from then on, and lets the health key go.
   void stop();
 
-  /// Takes a place inside.
-  Result<Inside> enter();
+  /// Takes a place inside. `generation`: of what the call makes, which may take its time.
+  Result<Inside> enter(Generation generation = Generation::kQuick);
 
   /// The error for a call that failed while doing `what`.
   Error fail(const Inside& inside, const pkcs11::Error& error, std::string_view what,

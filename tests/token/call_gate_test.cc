@@ -75,6 +75,14 @@ TEST(CallGateTest, SeesCallsThatHang) {
   EXPECT_EQ(gate.hanging(milliseconds(1)), 1U);
 }
 
+TEST(CallGateTest, ACallWithAnAllowanceHangsThatMuchLater) {
+  CallGate gate(4);
+  const auto inside = gate.enter(milliseconds(0), milliseconds(60'000));
+  std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(gate.hanging(milliseconds(1)), 0U);
+  EXPECT_EQ(gate.inside(), 1U);
+}
+
 TEST(CallGateTest, NobodyIsInsideOnceItIsClosedAndDrained) {
   CallGate gate(3);
   std::atomic<int> inside{0};

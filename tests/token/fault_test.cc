@@ -379,6 +379,24 @@ TEST_F(FaultTest, ACallThatHangsMakesTheTokenUnavailableAndNotTheService) {
   EXPECT_TRUE(encrypt());
 }
 
+TEST_F(FaultTest, PrimesMayTakeLongerThanACallMay) {
+  close();
+  auto overrides = kFast;
+  overrides.push_back("sessions.call_timeout=150ms");
+  open(overrides);
+  files_.set_script("C_GenerateKeyPair 1 delay:1200\n");
+  std::thread seeking([&] {
+    EXPECT_TRUE(
+        token_->generate_material(draw_name(), "rsa", {KeySpec::kRsa2048, KeyUsage::kSignVerify}));
+  });
+  for (int i = 0; i < 6; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    EXPECT_TRUE(token_->random(8));
+  }
+  seeking.join();
+  EXPECT_EQ(token_->usage().recoveries, 0U);
+}
+
 TEST_F(FaultTest, RecoveryUnderLoadEndsWithEveryThreadServed) {
   std::atomic<bool> ending{false};
   std::atomic<int> wrong{0};

@@ -110,6 +110,7 @@ TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
   refused_in("sessions", "call_timeout = \"10 parsecs\"");
   refused_in("sessions", "call_timeout = \"0s\"");
   refused_in("sessions", "call_timeout = \"99999999999d\"");
+  refused_in("sessions", "generation_timeout = \"1s\"");  // less than call_timeout
   refused_in("recovery", "backoff_last = \"1ms\"");
   refused_in("sessions", "open_interval = 50");
   refused_in("keys", "gcm_iv = \"token\"");
