@@ -274,7 +274,7 @@ class MainJob(ServiceCase):
             ({"MultiRegion": True}, "Multi-Region"),
             ({"CustomKeyStoreId": "cks-1234"}, "Custom key stores"),
             ({"KeySpec": "ML_DSA_44", "KeyUsage": "SIGN_VERIFY"}, "ML_DSA_44"),
-            ({"Origin": "EXTERNAL"}, "EXTERNAL"),
+            ({"Origin": "EXTERNAL_KEY_STORE"}, "EXTERNAL_KEY_STORE"),
         ):
             self.assertIn(
                 name, self.refused("UnsupportedOperationException", "CreateKey", **members)
