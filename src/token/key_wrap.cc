@@ -23,7 +23,7 @@ Bytes wrap_with_padding(ByteView wrapping_key, ByteView key) {
       EVP_EncryptFinal_ex(context.get(), wrapped.data() + size, &rest) != 1) {
     throw std::runtime_error("AES key wrap failed");
   }
-  wrapped.resize(static_cast<std::size_t>(size + rest));
+  wrapped.resize(static_cast<std::size_t>(size) + static_cast<std::size_t>(rest));
   return wrapped;
 }
 
