@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/secret.h"
 #include "iam/actor.h"
 #include "iam/request.h"
@@ -51,8 +53,7 @@ struct CallRecord {
   std::string response_elements = "null";
   std::string additional_event_data = "null";
   std::vector<Resource> resources;
-  std::string error_code;  ///< empty for a call that succeeded
-  std::string error_message;
+  std::optional<Error> error;  ///< nothing for a call that succeeded
 };
 
 struct Answer {

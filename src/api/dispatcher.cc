@@ -146,8 +146,7 @@ Answer Dispatcher::handle(const Call& call) {
   if (error_row(error.code()).blame == Blame::kService) log_fault(call, name, error);
   answer.status = error_row(error.code()).http_status;
   answer.body = error_body(error);
-  answer.record.error_code = audit_error_code(error.code());
-  answer.record.error_message = error.message();
+  answer.record.error = error;
   return answer;
 }
 

@@ -15,8 +15,4 @@ Secret error_body(const Error& error) {
   return writer.take_secret();
 }
 
-std::string_view audit_error_code(ErrorCode code) {
-  return code == ErrorCode::kAccessDenied ? "AccessDenied" : error_row(code).wire_name;
-}
-
 }  // namespace keyhold::api

@@ -10,7 +10,4 @@ namespace keyhold::api {
 /// none, and with AWS's capital `Message` for AccessDeniedException. A Secret because answers are.
 Secret error_body(const Error& error);
 
-/// The code as the audit trail spells it: CloudTrail says `AccessDenied`.
-std::string_view audit_error_code(ErrorCode code);
-
 }  // namespace keyhold::api

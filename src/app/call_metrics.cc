@@ -18,7 +18,7 @@ CallMetrics::CallMetrics() {
 
 std::size_t CallMetrics::index_of(std::string_view operation) const {
   const auto found = indices_.find(operation);
-  return found == indices_.end() ? operations_.size() - 1 : found->second;
+  return found == indices_.end() ? index_of_unknown() : found->second;
 }
 
 void CallMetrics::note(std::size_t index, std::optional<ErrorCode> error,

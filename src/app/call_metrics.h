@@ -33,6 +33,7 @@ class CallMetrics {
 
   /// The place of an operation: that of kUnknown for what is none.
   std::size_t index_of(std::string_view operation) const;
+  std::size_t index_of_unknown() const { return operations_.size() - 1; }
 
   /// Counts a call. `operation`: as KMS names it, kSts or kUnknown; `error`: nothing if it
   /// succeeded.

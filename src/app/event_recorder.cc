@@ -85,12 +85,7 @@ Result<void> EventRecorder::record_call(const RecordedCall& call) {
   event.identity = identity_of(*call.caller.credential);
   event.source_ip_address = call.peer_address;
   event.user_agent = call.user_agent;
-  if (!record.error_code.empty()) {
-    // The record carries CloudTrail's spelling; the event renders it from the code itself.
-    const auto code = error_code(record.error_code == "AccessDenied" ? "AccessDeniedException"
-                                                                     : record.error_code);
-    event.error = Error(code.value_or(ErrorCode::kKmsInternal), record.error_message);
-  }
+  event.error = record.error;
   event.request_parameters = record.request_parameters;
   event.response_elements = record.response_elements;
   if (record.additional_event_data != "null") {

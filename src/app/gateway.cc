@@ -47,7 +47,7 @@ Error throttled() {
 
 http::Response Gateway::handle(http::Request& request) {
   const auto start = std::chrono::steady_clock::now();
-  Outcome outcome{metrics_.index_of(CallMetrics::kUnknown), std::nullopt};
+  Outcome outcome{metrics_.index_of_unknown(), std::nullopt};
   http::Response response;
   if (SessionGateway::takes(request)) {
     response = sessions_.handle(request);
@@ -93,15 +93,7 @@ http::Response Gateway::handle_call(http::Request& request, Outcome& outcome) {
       dispatcher_.handle(api::Call{target, request.body, requester, request.request_id, event_id});
 
   outcome.operation = metrics_.index_of(answer.record.operation);
-  if (!answer.record.error_code.empty()) {
-    // The record carries CloudTrail's spelling.
-    outcome.error = error_code(answer.record.error_code == "AccessDenied"
-                                   ? "AccessDeniedException"
-                                   : std::string_view(answer.record.error_code))
-                        .value_or(ErrorCode::kKmsInternal);
-  } else if (answer.status >= 400) {
-    outcome.error = ErrorCode::kUnknownOperation;
-  }
+  if (answer.record.error) outcome.error = answer.record.error->code();
 
   const auto recorded = recorder_.record_call(
       {*caller, requester, answer.record, header(request, "user-agent"), request.peer_address,

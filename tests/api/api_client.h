@@ -25,7 +25,15 @@ struct Reply {
   /// The value at a path of member names and element indices, `Keys.0.KeyId`, as JSON has it:
   /// strings bare, numbers and booleans as words; nothing if there is none.
   std::optional<std::string> at(std::string_view path) const;
-  /// The same, which must be there.
+  /// Why the call failed, as the wire names it; empty if it did not.
+  std::string_view error_code() const {
+    return record.error ? error_row(record.error->code()).wire_name : std::string_view();
+  }
+  /// In which words; empty likewise.
+  std::string_view error_message() const {
+    return record.error ? std::string_view(record.error->message()) : std::string_view();
+  }
+  /// What at() answers, which must be there.
   std::string text(std::string_view path) const;
 };
 
@@ -161,8 +169,9 @@ inline void expect_error(const Reply& reply, std::string_view type, std::string_
   const auto code = error_code(type);
   ASSERT_TRUE(code) << type;
   EXPECT_EQ(reply.status, error_row(*code).http_status);
-  EXPECT_EQ(reply.record.error_code, type == "AccessDeniedException" ? "AccessDenied" : type);
-  EXPECT_EQ(reply.record.error_message, text);
+  ASSERT_TRUE(reply.record.error);
+  EXPECT_EQ(reply.record.error->code(), *code);
+  EXPECT_EQ(reply.record.error->message(), text);
 }
 
 /// That a request broke the model's constraints in exactly this way.

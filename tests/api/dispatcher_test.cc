@@ -200,7 +200,7 @@ TEST_F(DispatcherTest, RecordsACryptographicCallWithoutItsSecrets) {
   EXPECT_EQ(reply.record.resources[0].type, "AWS::KMS::Key");
   EXPECT_EQ(reply.record.resources[0].arn, arn_);
   EXPECT_EQ(reply.record.resources[0].account, "111122223333");
-  EXPECT_EQ(reply.record.error_code, "");
+  EXPECT_EQ(reply.error_code(), "");
 }
 
 TEST_F(DispatcherTest, RecordsTheAlgorithmAndTheKeyOfACiphertext) {
@@ -307,7 +307,7 @@ TEST_F(DispatcherTest, RecordsNothingOfGenerateRandom) {
 TEST_F(DispatcherTest, RecordsThatACallWasADryRun) {
   const Reply reply = client_.call("Encrypt", with_key(R"("Plaintext":"AAAA","DryRun":true)"));
   EXPECT_NE(reply.record.request_parameters.find(R"("dryRun":true)"), std::string::npos);
-  EXPECT_EQ(reply.record.error_code, "DryRunOperationException");
+  EXPECT_EQ(reply.error_code(), "DryRunOperationException");
 }
 
 TEST_F(DispatcherTest, RecordsAFailedCallWithItsParameters) {
@@ -315,7 +315,7 @@ TEST_F(DispatcherTest, RecordsAFailedCallWithItsParameters) {
   const Reply reply = client_.call("RotateKeyOnDemand", with_key());
   EXPECT_EQ(reply.record.request_parameters, R"({"keyId":")" + std::string(kKeyId) + "\"}");
   EXPECT_EQ(reply.record.response_elements, "null");
-  EXPECT_EQ(reply.record.error_code, "DisabledException");
+  EXPECT_EQ(reply.error_code(), "DisabledException");
 }
 
 // Whatever is asked and whatever fails: what must not be in the trail is not.
@@ -333,9 +333,11 @@ TEST_F(DispatcherTest, RecordsNoSecretOfAnyOperation) {
       {"GenerateRandom", R"({"NumberOfBytes":32})"}};
   const std::string zeros = to_base64(Bytes(32));
   for (const auto& [operation, body] : calls) {
-    const CallRecord record = client_.call(operation, body).record;
-    for (const std::string& text : {record.request_parameters, record.response_elements,
-                                    record.additional_event_data, record.error_message}) {
+    const Reply reply = client_.call(operation, body);
+    const CallRecord& record = reply.record;
+    for (const std::string& text :
+         {record.request_parameters, record.response_elements, record.additional_event_data,
+          std::string(reply.error_message())}) {
       for (const std::string& hidden :
            {secret, blob, zeros, std::string("t0ken"), std::string("attack at dawn")}) {
         EXPECT_EQ(text.find(hidden), std::string::npos) << operation << ": " << text;

@@ -36,7 +36,9 @@ class Grants : public ServiceTest {
                                 const std::string& more = {}) {
     return with_key(key, R"("GrantId":")" + grant + "\"" + (more.empty() ? "" : "," + more));
   }
-  static bool is_denied(const Reply& reply) { return reply.record.error_code == "AccessDenied"; }
+  static bool is_denied(const Reply& reply) {
+    return reply.error_code() == "AccessDeniedException";
+  }
 };
 
 TEST_F(Grants, AreListedAsTheyWereMade) {
@@ -173,7 +175,7 @@ TEST_F(Grants, ThatCannotBeAreRefusedAndNotMade) {
            "InvalidArnException", "ARN does not refer to a valid principal: " + principal);
   }
   const Reply sign = call("CreateGrant", create_body(key, R"("Encrypt","Sign")"));
-  EXPECT_EQ(sign.record.error_code, "ValidationException");
+  EXPECT_EQ(sign.error_code(), "ValidationException");
   const auto pairs = [](int count) {
     std::string map;
     for (int i = 0; i < count; ++i) {
@@ -181,17 +183,17 @@ TEST_F(Grants, ThatCannotBeAreRefusedAndNotMade) {
     }
     return R"("Constraints":{"EncryptionContextEquals":{)" + map + "}}";
   };
-  EXPECT_EQ(call("CreateGrant", create_body(key, R"("Encrypt")", pairs(9))).record.error_code,
+  EXPECT_EQ(call("CreateGrant", create_body(key, R"("Encrypt")", pairs(9))).error_code(),
             "ValidationException");
   EXPECT_EQ(call("CreateGrant", create_body(key, R"("Encrypt")",
                                             R"("Constraints":{"EncryptionContextSubset":{"k":")" +
                                                 std::string(385, 'v') + "\"}}"))
-                .record.error_code,
+                .error_code(),
             "ValidationException");
   EXPECT_EQ(call("CreateGrant", create_body(key, R"("Encrypt")",
                                             R"("Constraints":{"EncryptionContextSubset":{"k":"v"},)"
                                             R"("EncryptionContextEquals":{"k":"v"}})"))
-                .record.error_code,
+                .error_code(),
             "ValidationException");
   EXPECT_EQ(grants_of(key), R"({"Grants":[],"Truncated":false})");
   expect_error(call("CreateGrant", create_body(key, R"("Encrypt")", R"("DryRun":true)")),
@@ -303,7 +305,7 @@ TEST_F(Grants, AreRetiredByThoseTheySayAndByTheirAccount) {
                "DryRunOperationException", kDryRun);
   EXPECT_NE(grants_of(key).find(kept), std::string::npos);
   EXPECT_EQ(retire("user/retirer", kept).status, 200);
-  EXPECT_EQ(retire("user/retirer", kept).record.error_code, "NotFoundException");
+  EXPECT_EQ(retire("user/retirer", kept).error_code(), "NotFoundException");
   EXPECT_EQ(grants_of(key), R"({"Grants":[],"Truncated":false})");
 }
 
@@ -325,14 +327,14 @@ TEST_F(Grants, ThatAreNotMeantClearlyAreNotRetired) {
   for (const std::string& body :
        {std::string("{}"), with_key(key), R"({"GrantId":")" + grant + "\"}",
         with_grant(key, grant, R"("GrantToken":"t")")}) {
-    EXPECT_EQ(call("RetireGrant", body).record.error_code, "ValidationException") << body;
+    EXPECT_EQ(call("RetireGrant", body).error_code(), "ValidationException") << body;
   }
   for (const char* operation : {"RetireGrant", "RevokeGrant"}) {
-    EXPECT_EQ(call(operation, with_grant(key, "abc")).record.error_code, "InvalidGrantIdException");
-    EXPECT_EQ(call(operation, with_grant(key, std::string(64, '0'))).record.error_code,
+    EXPECT_EQ(call(operation, with_grant(key, "abc")).error_code(), "InvalidGrantIdException");
+    EXPECT_EQ(call(operation, with_grant(key, std::string(64, '0'))).error_code(),
               "NotFoundException");
     // The grant of another key is not found under this one.
-    EXPECT_EQ(call(operation, with_grant(new_key(), grant)).record.error_code, "NotFoundException");
+    EXPECT_EQ(call(operation, with_grant(new_key(), grant)).error_code(), "NotFoundException");
   }
   EXPECT_NE(grants_of(key).find(grant), std::string::npos);
 }
@@ -373,7 +375,7 @@ TEST_F(Grants, AreListedOnceEachInPagesWhileOthersComeAndGo) {
   }
   std::ranges::sort(kept);
   EXPECT_EQ(seen, kept);
-  EXPECT_EQ(call("ListGrants", with_key(key, R"("Marker":"x")")).record.error_code,
+  EXPECT_EQ(call("ListGrants", with_key(key, R"("Marker":"x")")).error_code(),
             "InvalidMarkerException");
 }
 
@@ -389,7 +391,7 @@ TEST_F(Grants, AreFilteredByIdAndGrantee) {
   EXPECT_EQ(ids(R"("GrantId":")" + two + "\""), two);
   EXPECT_EQ(ids(R"("GranteePrincipal":")" + std::string(kGrantee) + "\""), one);
   EXPECT_EQ(ids(R"("GranteePrincipal":"arn:aws:iam::111122223333:user/none")"), "");
-  EXPECT_EQ(call("ListGrants", with_key(key, R"("GrantId":"abc")")).record.error_code,
+  EXPECT_EQ(call("ListGrants", with_key(key, R"("GrantId":"abc")")).error_code(),
             "InvalidGrantIdException");
 }
 
@@ -405,7 +407,7 @@ TEST_F(Grants, OfAllKeysAreListedByWhoMayRetireThem) {
   EXPECT_EQ(listed.text("Grants.0.GrantId"), grant);
   EXPECT_EQ(listed.text("Grants.0.KeyId"), arn(key));
   EXPECT_FALSE(listed.at("Grants.1.GrantId"));
-  EXPECT_EQ(as("user/any", "ListRetirableGrants", body, kAllowAll).record.error_code,
+  EXPECT_EQ(as("user/any", "ListRetirableGrants", body, kAllowAll).error_code(),
             "InvalidArnException");
   EXPECT_EQ(Client(service(), make_actor(kOther, "user/any"), "us-east-1")
                 .call("ListRetirableGrants", body)
@@ -423,7 +425,7 @@ TEST_F(Grants, GoWithTheirKey) {
   EXPECT_EQ(call("ListRetirableGrants", R"({"RetiringPrincipal":")" + std::string(kRetirer) + "\"}")
                 .body.find(grant),
             std::string::npos);
-  EXPECT_EQ(call("ListGrants", with_key(key)).record.error_code, "NotFoundException");
+  EXPECT_EQ(call("ListGrants", with_key(key)).error_code(), "NotFoundException");
 }
 
 class LastUsage : public ServiceTest {};
@@ -461,7 +463,7 @@ TEST_F(LastUsage, IsSomethingThatDeletionCanBeMadeToWaitFor) {
   clock().advance(kDay * 29);
   encrypted(key);
   clock().advance(kDay * 30 - milliseconds(1));
-  EXPECT_EQ(disable().record.error_code, "AccessDenied");
+  EXPECT_EQ(disable().error_code(), "AccessDeniedException");
   clock().advance(milliseconds(1));
   EXPECT_EQ(disable().status, 200);
 }

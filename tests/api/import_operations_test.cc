@@ -73,7 +73,7 @@ TEST_F(Imports, ANewKeyIsShownWithoutMaterial) {
 TEST_F(Imports, AKeyWhoseMaterialCannotComeIsNotMade) {
   const Reply refused = call("CreateKey", R"({"Origin":"EXTERNAL","KeyUsage":"SIGN_VERIFY",)"
                                           R"("KeySpec":"ECC_NIST_EDWARDS25519"})");
-  EXPECT_EQ(refused.record.error_code, "UnsupportedOperationException") << refused.body;
+  EXPECT_EQ(refused.error_code(), "UnsupportedOperationException") << refused.body;
 }
 
 TEST_F(Imports, ParametersAreForADay) {
@@ -184,7 +184,7 @@ TEST_F(Imports, DatesAndModelsGoTogether) {
   refuse(R"("ValidTo":)" + seconds_from_now(366 * 86400),
          "The ValidTo date must be at most 365 days from now");
   const Reply wrong = call("ImportKeyMaterial", importing(key, material, R"("ValidTo":"soon")"));
-  EXPECT_EQ(wrong.record.error_code, "SerializationException") << wrong.body;
+  EXPECT_EQ(wrong.error_code(), "SerializationException") << wrong.body;
   EXPECT_EQ(describe(key).text("KeyMetadata.KeyState"), "PendingImport");
 }
 
@@ -251,7 +251,7 @@ TEST_F(Imports, MembersOfSymmetricKeysAreRefusedForOthers) {
     const Reply refused = call(
         "ImportKeyMaterial",
         importing(key, draw(), R"("ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE",)" + member));
-    EXPECT_EQ(refused.record.error_code, "ValidationException") << refused.body;
+    EXPECT_EQ(refused.error_code(), "ValidationException") << refused.body;
   }
   succeed("ImportKeyMaterial", importing(key, draw()));
   EXPECT_FALSE(describe(key).at("KeyMetadata.CurrentKeyMaterialId"));
@@ -320,7 +320,9 @@ TEST_F(Imports, PoliciesCanAskForTheEndOfTheMaterial) {
        "Resource":"*","Condition":{"StringEquals":{"kms:WrappingAlgorithm":"RSAES_OAEP_SHA_256"}}},
       {"Effect":"Deny","Principal":{"AWS":"*"},"Action":"kms:GetParametersForImport",
        "Resource":"*","Condition":{"StringEquals":{"kms:WrappingKeySpec":"RSA_3072"}}}]})")));
-  const auto denied = [](const Reply& reply) { return reply.record.error_code == "AccessDenied"; };
+  const auto denied = [](const Reply& reply) {
+    return reply.error_code() == "AccessDeniedException";
+  };
   const Bytes material = draw();
   EXPECT_TRUE(denied(call("ImportKeyMaterial", importing(key, material))));
   // The clock of these tests stands at the first second of 2026.

@@ -96,15 +96,14 @@ TEST_F(KeyPolicies, ThatAreNoneAreRefusedAndChangeNothing) {
                            R"("Condition":{"StringEquals":{"kms:NoSuchKey":"b"}})"))}) {
     SCOPED_TRACE(text);
     const Reply reply = call("PutKeyPolicy", put_body(key, text));
-    EXPECT_EQ(reply.record.error_code, "MalformedPolicyDocumentException") << reply.body;
+    EXPECT_EQ(reply.error_code(), "MalformedPolicyDocumentException") << reply.body;
     EXPECT_EQ(policy_of(key), before);
-    EXPECT_EQ(call("CreateKey", R"({"Policy":)" + json_string(text) + "}").record.error_code,
+    EXPECT_EQ(call("CreateKey", R"({"Policy":)" + json_string(text) + "}").error_code(),
               "MalformedPolicyDocumentException");
   }
   const std::string padding(32768, ' ');
-  EXPECT_EQ(
-      call("PutKeyPolicy", put_body(key, document(kAccountStatement) + padding)).record.error_code,
-      "LimitExceededException");
+  EXPECT_EQ(call("PutKeyPolicy", put_body(key, document(kAccountStatement) + padding)).error_code(),
+            "LimitExceededException");
   EXPECT_EQ(policy_of(key), before);
 }
 
@@ -156,9 +155,8 @@ TEST_F(KeyPolicies, ADenyOutweighsEveryAllow) {
       denied("user/test", "kms:Encrypt", key, "with an explicit deny in a resource-based policy"));
   // Nor does a grant help.
   new_grant(key, "arn:aws:iam::111122223333:user/grantee", R"("Encrypt")");
-  EXPECT_EQ(
-      as("user/grantee", "", "Encrypt", with_key(key, R"("Plaintext":"AAAA")")).record.error_code,
-      "AccessDenied");
+  EXPECT_EQ(as("user/grantee", "", "Encrypt", with_key(key, R"("Plaintext":"AAAA")")).error_code(),
+            "AccessDeniedException");
   const std::string other = new_key();
   expect_error(
       as("user/alice",
@@ -184,8 +182,8 @@ TEST_F(KeyPolicies, AskForTheEncryptionContext) {
   };
   EXPECT_EQ(encrypt(R"({"Dept":"Finance","more":"x"})").status, 200);
   EXPECT_EQ(encrypt(R"({"dept":"Finance"})").status, 200);  // names compare without case
-  EXPECT_EQ(encrypt(R"({"Dept":"finance"})").record.error_code, "AccessDenied");
-  EXPECT_EQ(encrypt("{}").record.error_code, "AccessDenied");
+  EXPECT_EQ(encrypt(R"({"Dept":"finance"})").error_code(), "AccessDeniedException");
+  EXPECT_EQ(encrypt("{}").error_code(), "AccessDeniedException");
 }
 
 TEST_F(KeyPolicies, TagsDecideInIdentityPoliciesUntilTheyAreTakenAway) {
@@ -200,9 +198,9 @@ TEST_F(KeyPolicies, TagsDecideInIdentityPoliciesUntilTheyAreTakenAway) {
         .call("DescribeKey", with_key(key));
   };
   EXPECT_EQ(describe("red").status, 200);
-  EXPECT_EQ(describe("blue").record.error_code, "AccessDenied");
+  EXPECT_EQ(describe("blue").error_code(), "AccessDeniedException");
   succeed("UntagResource", with_key(key, R"("TagKeys":["Team"])"));
-  EXPECT_EQ(describe("red").record.error_code, "AccessDenied");
+  EXPECT_EQ(describe("red").error_code(), "AccessDeniedException");
 }
 
 TEST_F(KeyPolicies, WhatAKeyPolicyCannotSeeDenies) {
@@ -212,7 +210,7 @@ TEST_F(KeyPolicies, WhatAKeyPolicyCannotSeeDenies) {
                                  R"(,{"Effect":"Deny","Principal":"*","Action":"kms:DescribeKey",)"
                                  R"("Resource":"*","Condition":{"StringEquals":)"
                                  R"({"aws:ResourceTag/Team":"never"}}})")));
-  EXPECT_EQ(call("DescribeKey", with_key(key)).record.error_code, "AccessDenied");
+  EXPECT_EQ(call("DescribeKey", with_key(key)).error_code(), "AccessDeniedException");
 }
 
 TEST_F(KeyPolicies, AnotherAccountNeedsBothSides) {
@@ -235,20 +233,20 @@ TEST_F(KeyPolicies, AnotherAccountNeedsBothSides) {
   expect_error(describe("", arn(key)), "AccessDeniedException", text);
   EXPECT_EQ(describe(kAllowAll, arn(key)).text("KeyMetadata.AWSAccountId"), "111122223333");
   // An id alone is looked for in one's own account.
-  EXPECT_EQ(describe(kAllowAll, key).record.error_code, "NotFoundException");
+  EXPECT_EQ(describe(kAllowAll, key).error_code(), "NotFoundException");
 }
 
 TEST_F(KeyPolicies, TheirNextCallSeesAChange) {
   const std::string key = new_key();
   const auto describe = [&] { return as("user/dave", "", "DescribeKey", with_key(key)); };
-  EXPECT_EQ(describe().record.error_code, "AccessDenied");
+  EXPECT_EQ(describe().error_code(), "AccessDeniedException");
   const std::string with_dave =
       document(kAccountStatement + "," +
                statement(R"({"AWS":"arn:aws:iam::111122223333:user/dave"})", R"("kms:*")"));
   succeed("PutKeyPolicy", put_body(key, with_dave));
   EXPECT_EQ(describe().status, 200);
   succeed("PutKeyPolicy", put_body(key, document(kAccountStatement)));
-  EXPECT_EQ(describe().record.error_code, "AccessDenied");
+  EXPECT_EQ(describe().error_code(), "AccessDeniedException");
 }
 
 TEST_F(KeyPolicies, TaggingANewKeyNeedsThePermissionToTag) {

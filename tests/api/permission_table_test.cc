@@ -80,7 +80,9 @@ class PermissionTable : public ServiceTest {
   static Reply call_as(iam::Actor actor, std::string_view operation, std::string body) {
     return Client(service(), std::move(actor)).call(operation, std::move(body));
   }
-  static bool is_denied(const Reply& reply) { return reply.record.error_code == "AccessDenied"; }
+  static bool is_denied(const Reply& reply) {
+    return reply.error_code() == "AccessDeniedException";
+  }
 };
 
 TEST_F(PermissionTable, EachActionIsAskedForAndNoOther) {
@@ -95,13 +97,13 @@ TEST_F(PermissionTable, EachActionIsAskedForAndNoOther) {
                                     operation->name, made.body);
       EXPECT_TRUE(is_denied(refused)) << action << " was not asked for: " << refused.body;
       // A caller that names no key is told nothing of the one in its ciphertext.
-      if (refused.record.error_message.starts_with("The ciphertext refers")) continue;
-      EXPECT_NE(refused.record.error_message.find("is not authorized to perform: " + action + " "),
+      if (refused.error_message().starts_with("The ciphertext refers")) continue;
+      EXPECT_NE(refused.error_message().find("is not authorized to perform: " + action + " "),
                 std::string::npos)
-          << refused.record.error_message;
-      EXPECT_TRUE(refused.record.error_message.ends_with(
-          "because no identity-based policy allows the " + action + " action"))
-          << refused.record.error_message;
+          << refused.error_message();
+      EXPECT_TRUE(refused.error_message().ends_with("because no identity-based policy allows the " +
+                                                    action + " action"))
+          << refused.error_message();
     }
     const Reply allowed =
         call_as(make_actor(kAccount, kUser, policy("Action", actions)), operation->name, made.body);
@@ -156,7 +158,7 @@ TEST_F(PermissionTable, KeysOfOtherAccountsAreWorkedOnWhereItSaysSo) {
     const bool expected = works_across_accounts(operation->keys[0]);
     EXPECT_EQ(!is_denied(reply), expected) << reply.body;
     if (!expected) {
-      EXPECT_NE(reply.record.error_message.find(
+      EXPECT_NE(reply.error_message().find(
                     " on this resource because the resource does not exist in this Region, no "
                     "resource-based policies allow access"),
                 std::string::npos);
