@@ -1,5 +1,6 @@
 #include "audit/event.h"
 
+#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -97,6 +98,28 @@ void write_resources(json::Writer& json, const std::vector<Resource>& resources)
   json.end_array();
 }
 
+/// What the service destroyed by itself: `response` names it.
+ServiceEvent deletion_event(
+    std::string event_name,
+    std::initializer_list<std::pair<std::string_view, std::string_view>> response,
+    const std::string& key_arn, TimePoint time, std::string region, std::string account_id,
+    std::string event_id) {
+  json::Writer elements;
+  elements.begin_object();
+  for (const auto& [name, value] : response) member(elements, name, value);
+  elements.end_object();
+
+  ServiceEvent event;
+  event.time = time;
+  event.event_name = std::move(event_name);
+  event.region = std::move(region);
+  event.resources = {{account_id, "AWS::KMS::Key", key_arn}};
+  event.account_id = std::move(account_id);
+  event.event_id = std::move(event_id);
+  event.response_elements = elements.text();
+  return event;
+}
+
 }  // namespace
 
 std::string render(const ApiCallEvent& event) {
@@ -190,41 +213,17 @@ ServiceEvent rotate_key_event(const Rotation& rotation, TimePoint time, std::str
 
 ServiceEvent delete_key_event(const std::string& key_arn, TimePoint time, std::string region,
                               std::string account_id, std::string event_id) {
-  json::Writer response;
-  response.begin_object();
-  member(response, "keyId", key_arn);
-  response.end_object();
-
-  ServiceEvent event;
-  event.time = time;
-  event.event_name = "DeleteKey";
-  event.region = std::move(region);
-  event.resources = {{account_id, "AWS::KMS::Key", key_arn}};
-  event.account_id = std::move(account_id);
-  event.event_id = std::move(event_id);
-  event.response_elements = response.text();
-  return event;
+  return deletion_event("DeleteKey", {{"keyId", key_arn}}, key_arn, time, std::move(region),
+                        std::move(account_id), std::move(event_id));
 }
 
 ServiceEvent delete_expired_key_material_event(const std::string& key_arn,
                                                const std::string& material_id, TimePoint time,
                                                std::string region, std::string account_id,
                                                std::string event_id) {
-  json::Writer response;
-  response.begin_object();
-  member(response, "keyId", key_arn);
-  member(response, "keyMaterialId", material_id);
-  response.end_object();
-
-  ServiceEvent event;
-  event.time = time;
-  event.event_name = "DeleteExpiredKeyMaterial";
-  event.region = std::move(region);
-  event.resources = {{account_id, "AWS::KMS::Key", key_arn}};
-  event.account_id = std::move(account_id);
-  event.event_id = std::move(event_id);
-  event.response_elements = response.text();
-  return event;
+  return deletion_event("DeleteExpiredKeyMaterial",
+                        {{"keyId", key_arn}, {"keyMaterialId", material_id}}, key_arn, time,
+                        std::move(region), std::move(account_id), std::move(event_id));
 }
 
 }  // namespace keyhold::audit
