@@ -12,25 +12,10 @@
 #include "token/key_template.h"
 #include "token/native_key.h"
 #include "token/openssl.h"
+#include "token/rsa_parts.h"
 
 namespace keyhold::token {
 namespace {
-
-/// The parts of a private key as tokens show them, and OpenSSL's names of them.
-struct Part {
-  CK_ATTRIBUTE_TYPE type;
-  const char* name;
-};
-constexpr auto kRsaParts = std::to_array<Part>({
-    {CKA_MODULUS, OSSL_PKEY_PARAM_RSA_N},
-    {CKA_PUBLIC_EXPONENT, OSSL_PKEY_PARAM_RSA_E},
-    {CKA_PRIVATE_EXPONENT, OSSL_PKEY_PARAM_RSA_D},
-    {CKA_PRIME_1, OSSL_PKEY_PARAM_RSA_FACTOR1},
-    {CKA_PRIME_2, OSSL_PKEY_PARAM_RSA_FACTOR2},
-    {CKA_EXPONENT_1, OSSL_PKEY_PARAM_RSA_EXPONENT1},
-    {CKA_EXPONENT_2, OSSL_PKEY_PARAM_RSA_EXPONENT2},
-    {CKA_COEFFICIENT, OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
-});
 
 using Values = std::vector<pkcs11::AttributeValue>;
 
@@ -151,7 +136,7 @@ Result<DataKeyPair> DataKeyPairMaker::generate_in_token(const Inside& inside, Ke
   const auto mechanism = pkcs11::Mechanism::plain(find_kind(row_of(spec).form)->generation);
   std::vector<CK_ATTRIBUTE_TYPE> types;
   if (row_of(spec).form == KeyForm::kRsa) {
-    for (const Part& part : kRsaParts) types.push_back(part.type);
+    for (const RsaPart& part : kRsaParts) types.push_back(part.type);
   } else {
     types.push_back(CKA_VALUE);
   }

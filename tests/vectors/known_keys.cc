@@ -6,6 +6,7 @@
 #include <array>
 
 #include "token/key_kind.h"
+#include "token/rsa_parts.h"
 
 namespace keyhold::vectors {
 namespace {
@@ -85,24 +86,11 @@ pkcs11::Result<ObjectHandle> TokenVectors::secret_key(CK_KEY_TYPE type, ByteView
 }
 
 pkcs11::Result<ObjectHandle> TokenVectors::rsa_private_key(ByteView pkcs8) {
-  struct Part {
-    CK_ATTRIBUTE_TYPE type;
-    const char* name;
-  };
-  static constexpr auto kParts = std::to_array<Part>({
-      {CKA_MODULUS, OSSL_PKEY_PARAM_RSA_N},
-      {CKA_PUBLIC_EXPONENT, OSSL_PKEY_PARAM_RSA_E},
-      {CKA_PRIVATE_EXPONENT, OSSL_PKEY_PARAM_RSA_D},
-      {CKA_PRIME_1, OSSL_PKEY_PARAM_RSA_FACTOR1},
-      {CKA_PRIME_2, OSSL_PKEY_PARAM_RSA_FACTOR2},
-      {CKA_EXPONENT_1, OSSL_PKEY_PARAM_RSA_EXPONENT1},
-      {CKA_EXPONENT_2, OSSL_PKEY_PARAM_RSA_EXPONENT2},
-      {CKA_COEFFICIENT, OSSL_PKEY_PARAM_RSA_COEFFICIENT1},
-  });
   const openssl::Key key = private_key(pkcs8);
   Attributes attributes = key_attributes(CKO_PRIVATE_KEY, CKK_RSA);
   attributes.yes(CKA_DECRYPT).yes(CKA_SIGN).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
-  for (const Part& part : kParts) attributes.bytes(part.type, number_of(key.get(), part.name));
+  for (const token::RsaPart& part : token::kRsaParts)
+    attributes.bytes(part.type, number_of(key.get(), part.name));
   return pkcs11::create_object(session(), attributes);
 }
 
