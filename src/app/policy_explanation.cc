@@ -20,19 +20,13 @@ std::string text_of(const json::Value& object, std::string_view name) {
 }
 
 /// A call of which only the encryption context is known.
-class ContextAlone final : public kms::CallParameters {
+class ContextAlone final : public kms::NoParameters {
  public:
   explicit ContextAlone(kms::EncryptionContext context) : context_(std::move(context)) {}
 
-  const std::string* text(std::string_view) const override { return nullptr; }
-  std::optional<std::int64_t> number(std::string_view) const override { return std::nullopt; }
-  std::optional<bool> boolean(std::string_view) const override { return std::nullopt; }
-  std::optional<TimePoint> instant(std::string_view) const override { return std::nullopt; }
-  std::span<const std::string> list(std::string_view) const override { return {}; }
   const kms::EncryptionContext* context(std::string_view member) const override {
     return member.ends_with("EncryptionContext") && !context_.empty() ? &context_ : nullptr;
   }
-  std::vector<kms::Tag> tags(std::string_view) const override { return {}; }
 
  private:
   kms::EncryptionContext context_;

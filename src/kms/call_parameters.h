@@ -30,4 +30,16 @@ class CallParameters {
   bool flag(std::string_view member) const { return boolean(member).value_or(false); }
 };
 
+/// A call that gives nothing, to be derived from by what stands for one of which little is known.
+class NoParameters : public CallParameters {
+ public:
+  const std::string* text(std::string_view) const override { return nullptr; }
+  std::optional<std::int64_t> number(std::string_view) const override { return std::nullopt; }
+  std::optional<bool> boolean(std::string_view) const override { return std::nullopt; }
+  std::optional<TimePoint> instant(std::string_view) const override { return std::nullopt; }
+  std::span<const std::string> list(std::string_view) const override { return {}; }
+  const EncryptionContext* context(std::string_view) const override { return nullptr; }
+  std::vector<Tag> tags(std::string_view) const override { return {}; }
+};
+
 }  // namespace keyhold::kms

@@ -26,17 +26,11 @@ double cpu_seconds() {
 }
 
 /// An Encrypt with an encryption context.
-class Parameters final : public kms::CallParameters {
+class Parameters final : public kms::NoParameters {
  public:
-  const std::string* text(std::string_view) const override { return nullptr; }
-  std::optional<std::int64_t> number(std::string_view) const override { return std::nullopt; }
-  std::optional<bool> boolean(std::string_view) const override { return std::nullopt; }
-  std::optional<TimePoint> instant(std::string_view) const override { return std::nullopt; }
-  std::span<const std::string> list(std::string_view) const override { return {}; }
   const kms::EncryptionContext* context(std::string_view member) const override {
     return member == "EncryptionContext" ? &context_ : nullptr;
   }
-  std::vector<kms::Tag> tags(std::string_view) const override { return {}; }
 
  private:
   const kms::EncryptionContext context_ = *kms::EncryptionContext::from_pairs({{"team", "blue"}});
