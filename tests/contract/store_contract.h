@@ -12,11 +12,11 @@
 
 #include "store/store.h"
 #include "tests/store/records.h"
-#include "tests/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace keyhold::store::testing {
 
-using ::keyhold::testing::TemporaryFolder;
+using ::keyhold::test::TemporaryFolder;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;

@@ -14,14 +14,14 @@
 #include "app/principal_store.h"
 #include "tests/crash/child.h"
 #include "tests/kms/fixture.h"
-#include "tests/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "token/sealer.h"
 
 namespace keyhold::app {
 namespace {
 
 using namespace keyhold::crash;
-using keyhold::testing::TemporaryFolder;
+using keyhold::test::TemporaryFolder;
 using kms::testing::Hook;
 using kms::testing::World;
 

@@ -16,8 +16,8 @@
 #include "base/key_spec.h"
 #include "tests/crash/child.h"
 #include "tests/kms/fixture.h"
-#include "tests/store/temporary_folder.h"
 #include "tests/support/places.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/wrapped_material.h"
 
 namespace keyhold::kms {
@@ -25,7 +25,7 @@ namespace {
 
 using namespace testing;
 using namespace keyhold::crash;
-using keyhold::testing::TemporaryFolder;
+using keyhold::test::TemporaryFolder;
 
 constexpr TimePoint kDeletionDue = kStart + 7 * kDay;
 constexpr TimePoint kRotationDue = kStart + 90 * kDay;

@@ -6,14 +6,15 @@
 #include <chrono>
 #include <thread>
 
-#include "tests/fault/fault_files.h"
 #include "tests/kms/fixture.h"
+#include "tests/support/fault_files.h"
 #include "tests/support/places.h"
 
 namespace keyhold::kms {
 namespace {
 
 using namespace testing;
+using keyhold::test::FaultFiles;
 using namespace std::chrono_literals;
 
 /// What the service may answer to a token that fails: never the caller's fault.

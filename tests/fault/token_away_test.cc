@@ -9,14 +9,15 @@
 #include <vector>
 
 #include "pkcs11/cryptoki.h"
-#include "tests/fault/fault_files.h"
 #include "tests/kms/fixture.h"
+#include "tests/support/fault_files.h"
 #include "tests/support/places.h"
 
 namespace keyhold::kms {
 namespace {
 
 using namespace testing;
+using keyhold::test::FaultFiles;
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 

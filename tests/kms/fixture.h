@@ -17,11 +17,12 @@
 #include "store/sqlite_store.h"
 #include "tests/kms/hooks.h"
 #include "tests/kms/keys.h"
+#include "tests/support/places.h"
 #include "token/pkcs11_token.h"
 
 namespace keyhold::kms::testing {
 
-inline constexpr const char* kSoftHsm = "/usr/lib/softhsm/libsofthsm2.so";
+using keyhold::test::kSoftHsm;
 inline constexpr std::string_view kPin = "user-pin-4711";
 
 /// Keeps the events it is told, in order.

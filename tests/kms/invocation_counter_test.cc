@@ -7,7 +7,7 @@
 #include "kms/messages.h"
 #include "store/sqlite_store.h"
 #include "tests/kms/keys.h"
-#include "tests/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace keyhold::kms {
 namespace {
@@ -45,7 +45,7 @@ class InvocationCounterTest : public ::testing::Test {
     ASSERT_TRUE(store_->reserve_invocations(material().record.object_name, count));
   }
 
-  keyhold::testing::TemporaryFolder folder_;
+  keyhold::test::TemporaryFolder folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Key> key_;
 };

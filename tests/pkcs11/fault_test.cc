@@ -179,7 +179,7 @@ class FaultModuleDeathTest : public ::testing::Test {
 
   static std::size_t keys_in(const std::filesystem::path& folder) {
     ::setenv("SOFTHSM2_CONF", (folder / "conf").c_str(), 1);
-    auto module = must(Module::load({.path = kSoftHsmPath}));
+    auto module = must(Module::load({.path = keyhold::test::kSoftHsm}));
     std::size_t count = 0;
     {
       const SlotId slot = must(find_token(*module, {.label = "dying"})).slot;

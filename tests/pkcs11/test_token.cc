@@ -60,7 +60,7 @@ struct FaultPlaces {
     const fs::path folder = make_test_folder();
     script = folder / "script";
     trace = folder / "trace";
-    ::setenv("KEYHOLD_FAULT_MODULE", kSoftHsmPath, 1);
+    ::setenv("KEYHOLD_FAULT_MODULE", keyhold::test::kSoftHsm, 1);
     ::setenv("KEYHOLD_FAULT_SCRIPT", script.c_str(), 1);
     ::setenv("KEYHOLD_FAULT_TRACE", trace.c_str(), 1);
   }
@@ -117,7 +117,7 @@ std::unique_ptr<TestToken> TestToken::make(TokenKind kind) {
         "configdir='sql:" + folder + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags=";
   } else {
     configure_softhsm(token->folder_);
-    options.path = kSoftHsmPath;
+    options.path = keyhold::test::kSoftHsm;
     if (kind == TokenKind::kSoftHsmBehindFaults) {
       fault_places();
       options.path = keyhold::test::fault_module();

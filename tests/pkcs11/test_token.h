@@ -16,7 +16,6 @@
 
 namespace keyhold::pkcs11 {
 
-inline constexpr const char* kSoftHsmPath = "/usr/lib/softhsm/libsofthsm2.so";
 inline constexpr const char* kNssPath = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so";
 inline constexpr std::string_view kSoPin = "so-pin-5678";
 inline constexpr std::string_view kUserPin = "user-pin-1234";

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "store/sqlite_store.h"
-#include "tests/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace keyhold::store {
 namespace {
@@ -20,7 +20,7 @@ class IdentityStoreTest : public ::testing::Test {
   }
   void SetUp() override { open(); }
 
-  keyhold::testing::TemporaryFolder folder_;
+  keyhold::test::TemporaryFolder folder_;
   std::unique_ptr<SqliteStore> store_;
 };
 

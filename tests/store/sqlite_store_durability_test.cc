@@ -22,14 +22,14 @@
 #include "store/sqlite_store.h"
 #include "tests/store/child.h"
 #include "tests/store/records.h"
-#include "tests/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace keyhold::store {
 namespace {
 
 using namespace keyhold::store::testing;
+using ::keyhold::test::TemporaryFolder;
 using ::keyhold::testing::run_in_child;
-using ::keyhold::testing::TemporaryFolder;
 
 // ---------------------------------------------------------------------------------------------
 // Kills

@@ -12,4 +12,7 @@ std::string source_folder();
 /// libkeyhold-fault.so of this build.
 std::string fault_module();
 
+/// Where Debian has SoftHSM's module.
+inline constexpr const char* kSoftHsm = "/usr/lib/softhsm/libsofthsm2.so";
+
 }  // namespace keyhold::test

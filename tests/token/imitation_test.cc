@@ -3,7 +3,7 @@
 #include <set>
 #include <thread>
 
-#include "tests/fault/fault_files.h"
+#include "tests/support/fault_files.h"
 #include "tests/support/places.h"
 #include "token/sealer.h"
 #include "token/token_check.h"
@@ -12,7 +12,7 @@
 namespace keyhold::token::test {
 namespace {
 
-using kms::testing::FaultFiles;
+using keyhold::test::FaultFiles;
 
 class ImitationTest : public TokenTest {
  protected:

@@ -13,18 +13,6 @@
 
 namespace keyhold::token::test {
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = "/dev/shm/keyhold-token-XXXXXX";
-  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder on /dev/shm");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::permissions(path_, std::filesystem::perms::owner_all, ignored);
-  std::filesystem::remove_all(path_, ignored);
-}
-
 void TokenTest::SetUp() {
   const auto prepared = prepare_softhsm(
       {folder_.path().string(), module_path(), "keyhold", Secret("so-pin-1234"), Secret(kPin)});

@@ -16,27 +16,17 @@
 #include "pkcs11/object.h"
 #include "pkcs11/session.h"
 #include "pkcs11/slot.h"
+#include "tests/support/places.h"
+#include "tests/support/temporary_folder.h"
 #include "token/construction.h"
 #include "token/pkcs11_token.h"
 #include "token/profile.h"
 
 namespace keyhold::token::test {
 
-inline constexpr const char* kSoftHsm = "/usr/lib/softhsm/libsofthsm2.so";
+using keyhold::test::kSoftHsm;
+using keyhold::test::TemporaryFolder;
 inline constexpr const char* kPin = "test-pin-1234";
-
-/// A folder on tmpfs that goes with its owner.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 template <typename T>
 std::string why(const Result<T>& result) {

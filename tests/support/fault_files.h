@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "tests/store/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
-namespace keyhold::kms::testing {
+namespace keyhold::test {
 
 class FaultFiles {
  public:
@@ -24,7 +24,7 @@ class FaultFiles {
  private:
   FaultFiles();
 
-  const keyhold::testing::TemporaryFolder folder_;
+  const TemporaryFolder folder_;
 };
 
-}  // namespace keyhold::kms::testing
+}  // namespace keyhold::test

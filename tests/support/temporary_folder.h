@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace keyhold::testing {
+namespace keyhold::test {
 
 class TemporaryFolder {
  public:
@@ -17,6 +17,8 @@ class TemporaryFolder {
   }
   ~TemporaryFolder() {
     std::error_code ignored;
+    // A test may have taken them away.
+    std::filesystem::permissions(path_, std::filesystem::perms::owner_all, ignored);
     std::filesystem::remove_all(path_, ignored);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
@@ -29,4 +31,4 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace keyhold::testing
+}  // namespace keyhold::test

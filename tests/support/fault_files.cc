@@ -1,11 +1,11 @@
-#include "tests/fault/fault_files.h"
+#include "tests/support/fault_files.h"
 
 #include <cstdlib>
 #include <fstream>
 
-#include "tests/kms/fixture.h"
+#include "tests/support/places.h"
 
-namespace keyhold::kms::testing {
+namespace keyhold::test {
 
 FaultFiles& FaultFiles::of_process() {
   static FaultFiles files;
@@ -41,4 +41,4 @@ std::size_t FaultFiles::calls(std::string_view function) const {
   return count;
 }
 
-}  // namespace keyhold::kms::testing
+}  // namespace keyhold::test
