@@ -1,26 +1,26 @@
 #include "kms/service.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "base/key_spec.h"
-#include "base/log.h"
 #include "base/wrapping_algorithm.h"
-#include "kms/arn.h"
+#include "kms/aliasing.h"
 #include "kms/deadline_jobs.h"
 #include "kms/destruction.h"
 #include "kms/domain.h"
 #include "kms/granting.h"
 #include "kms/import.h"
 #include "kms/inventory.h"
+#include "kms/key_changes.h"
+#include "kms/key_lookup.h"
 #include "kms/key_state.h"
 #include "kms/known_principals.h"
 #include "kms/lifecycle.h"
+#include "kms/loading.h"
 #include "kms/material_making.h"
 #include "kms/material_removal.h"
 #include "kms/messages.h"
 #include "kms/native_operations.h"
-#include "kms/paging.h"
 #include "kms/reconcile.h"
 #include "kms/tag.h"
 
@@ -36,14 +36,6 @@ constexpr std::size_t kSlowQueue = 64;
 
 // When this store began to note uses of keys, in milliseconds since the epoch.
 constexpr std::string_view kTrackingSetting = "usage-tracking-since";
-
-constexpr int kMinPendingWindowDays = 7;
-constexpr int kMaxPendingWindowDays = 30;
-
-Error alias_not_found(const Scope& scope, std::string_view name) {
-  return Error(ErrorCode::kNotFound,
-               "Alias " + alias_arn(scope.region, scope.account, name) + " is not found.");
-}
 
 class DomainService final : public Service, public Inventory {
  public:
@@ -67,49 +59,7 @@ class DomainService final : public Service, public Inventory {
 
   Result<void> load() {
     TRY_ASSIGN(const auto contents, domain_.store.load());
-    std::unordered_map<std::string_view, std::vector<const store::MaterialRecord*>> materials;
-    for (const auto& row : contents.materials) materials[row.key_id].push_back(&row);
-    std::unordered_map<std::string_view, KeyPolicyPtr> default_policies;  // by account
-    std::unordered_map<std::string_view, store::IntentRecord> intents;
-    for (const auto& intent : contents.intents) intents.emplace(intent.key_id, intent);
-
-    for (const auto& row : contents.keys) {
-      std::vector<KeyMaterialPtr> of_key;
-      for (const auto* material : materials[row.id]) {
-        of_key.push_back(std::make_shared<const KeyMaterial>(*material, kind_of(row)));
-      }
-      if (of_key.empty() && row.origin != KeyOrigin::kExternal) {
-        return Error(ErrorCode::kKmsInternal, {}, "key " + row.id + " has no key material row");
-      }
-      const auto intent = intents.find(row.id);
-      KeyPolicyPtr policy;
-      if (row.policy.empty()) {
-        KeyPolicyPtr& shared = default_policies[row.account];
-        if (!shared) shared = compile_policy(row);
-        policy = shared;
-      }
-      auto key = std::make_shared<const Key>(
-          row, std::move(of_key),
-          intent == intents.end() ? std::nullopt : std::optional(intent->second),
-          std::move(policy));
-      if (row.destroying) {
-        domain_.condemned.push_back(std::move(key));
-      } else {
-        domain_.keys.put(key);
-      }
-    }
-    for (const auto& alias : contents.aliases) {
-      if (domain_.keys.find(alias.target_key_id)) domain_.aliases.put(alias);
-    }
-    std::vector<GrantPtr> grants;
-    for (const auto& grant : contents.grants) {
-      if (domain_.keys.find(grant.key_id)) {
-        grants.push_back(std::make_shared<const store::GrantRecord>(grant));
-      }
-    }
-    domain_.grants.load(grants);
-    for (const auto& wrapping_key : contents.wrapping_keys) domain_.wrapping_keys.put(wrapping_key);
-    domain_.usages.load(contents.usages);
+    TRY(load_rows(domain_, contents));
     TRY(begin_tracking());
     TRY(kms::reconcile(domain_, contents, ReconcileDepth::kPresence));
     lifecycle_.start();
@@ -118,39 +68,7 @@ class DomainService final : public Service, public Inventory {
 
   Result<KeyPtr> find_key(const Scope& scope, std::string_view identifier,
                           KeyLookup lookup) override {
-    std::string_view name = identifier;
-    bool in_arn = false;
-    if (identifier.starts_with("arn:")) {
-      const auto arn = parse_arn(identifier);
-      // A partition that is not the region's names nothing that could be here.
-      if (!arn || arn->partition != partition_of(arn->region)) {
-        return Error(ErrorCode::kInvalidArn, "Invalid arn " + std::string(identifier));
-      }
-      name = arn->resource;
-      in_arn = true;
-      if (name.starts_with("alias/") && lookup == KeyLookup::kIdOrArn) return aliases_refused();
-      if (arn->region != scope.region) {
-        return Error(ErrorCode::kNotFound, "Invalid arn " + std::string(arn->region));
-      }
-      if (arn->account != scope.account) return find_foreign_key(*arn);
-    }
-    if (in_arn && name.starts_with("key/")) {
-      name.remove_prefix(4);
-    } else if (name.starts_with("alias/")) {
-      if (lookup == KeyLookup::kIdOrArn) return aliases_refused();
-      const auto alias = domain_.aliases.find(scope, name);
-      if (!alias) return alias_not_found(scope, name);
-      auto key = domain_.keys.find(alias->target_key_id);
-      if (!key) return alias_not_found(scope, name);  // its target went away this instant
-      return key;
-    }
-    if (!is_key_id(name)) {
-      return Error(ErrorCode::kNotFound, in_arn ? "Invalid keyId " + std::string(name)
-                                                : "Invalid keyId '" + std::string(name) + "'");
-    }
-    if (auto key = domain_.keys.find(name); key && is_in(scope, *key)) return key;
-    return Error(ErrorCode::kNotFound,
-                 "Key '" + key_arn(scope.region, scope.account, name) + "' does not exist");
+    return kms::find_key(domain_, scope, identifier, lookup);
   }
 
   KeyPtr find_key_by_id(const Scope& scope, std::string_view key_id) override {
@@ -202,43 +120,19 @@ class DomainService final : public Service, public Inventory {
   }
 
   Result<void> update_description(const Key& key, std::string_view description) override {
-    return change(key, StateRule::kNotPendingDeletion,
-                  [&](store::KeyRecord& record) { record.description = description; });
+    return kms::update_description(domain_, key, description);
   }
-
   Result<void> enable_key(const Key& key) override {
-    TRY(change(key, StateRule::kHasMaterial,
-               [](store::KeyRecord& record) { record.state = KeyState::kEnabled; }));
+    TRY(kms::enable_key(domain_, key));
     lifecycle_.wake();  // a rotation date that passed meanwhile is made up for at once
     return {};
   }
-
-  Result<void> disable_key(const Key& key) override {
-    return change(key, StateRule::kHasMaterial,
-                  [](store::KeyRecord& record) { record.state = KeyState::kDisabled; });
-  }
-
+  Result<void> disable_key(const Key& key) override { return kms::disable_key(domain_, key); }
   Result<TimePoint> schedule_deletion(const Key& key, int pending_window_days) override {
-    if (pending_window_days < kMinPendingWindowDays ||
-        pending_window_days > kMaxPendingWindowDays) {
-      return Error(ErrorCode::kValidation, "PendingWindowInDays must be between 7 and 30");
-    }
-    const TimePoint at = domain_.clock.now() + kDay * pending_window_days;
-    TRY(change(key, StateRule::kNotPendingDeletion, [&](store::KeyRecord& record) {
-      record.state = KeyState::kPendingDeletion;
-      record.deletion_at = at;
-    }));
-    return at;
+    return kms::schedule_deletion(domain_, key, pending_window_days);
   }
-
   Result<void> cancel_deletion(const Key& key) override {
-    return change_from(key, StateRule::kPendingDeletion,
-                       [](const Key& newest, store::KeyRecord& record) -> Result<void> {
-                         record.state = newest.has_all_material() ? KeyState::kDisabled
-                                                                  : KeyState::kPendingImport;
-                         record.deletion_at.reset();
-                         return {};
-                       });
+    return kms::cancel_deletion(domain_, key);
   }
 
   Access decide(const AccessRequest& request) override { return authorizer_.decide(request); }
@@ -258,8 +152,7 @@ class DomainService final : public Service, public Inventory {
   }
 
   Result<void> put_policy(const Key& key, std::string_view text) override {
-    return change(key, StateRule::kAnyState,
-                  [&](store::KeyRecord& record) { record.policy = text; });
+    return kms::put_policy(domain_, key, text);
   }
 
   Result<void> check_grant(const NewGrant& wanted, const Key& key) const override {
@@ -331,19 +224,10 @@ class DomainService final : public Service, public Inventory {
   }
 
   Result<void> tag_key(const Key& key, std::span<const store::Tag> tags) override {
-    return change(key, StateRule::kNotPendingDeletion,
-                  [&](store::KeyRecord& record) -> Result<void> {
-                    TRY_ASSIGN(record.tags, merge_tags(std::move(record.tags), tags));
-                    return {};
-                  });
+    return kms::tag_key(domain_, key, tags);
   }
-
   Result<void> untag_key(const Key& key, std::span<const std::string> tag_keys) override {
-    return change(key, StateRule::kNotPendingDeletion,
-                  [&](store::KeyRecord& record) -> Result<void> {
-                    TRY_ASSIGN(record.tags, remove_tags(std::move(record.tags), tag_keys));
-                    return {};
-                  });
+    return kms::untag_key(domain_, key, tag_keys);
   }
 
   Result<void> rotate_on_demand(const Key& key) override {
@@ -384,22 +268,10 @@ class DomainService final : public Service, public Inventory {
   }
 
   Result<void> enable_rotation(const Key& key, int period_days) override {
-    TRY(check_rotates(key));
-    TRY(check_origin(KeyOrigin::kAwsKms, key));
-    return change(key, StateRule::kRotated, [&](store::KeyRecord& record) {
-      record.rotation_enabled = true;
-      record.rotation_period_days = period_days;
-      record.next_rotation_at = domain_.clock.now() + kDay * period_days;
-    });
+    return kms::enable_rotation(domain_, key, period_days);
   }
-
   Result<void> disable_rotation(const Key& key) override {
-    TRY(check_origin(KeyOrigin::kAwsKms, key));
-    return change(key, StateRule::kRotated, [](store::KeyRecord& record) {
-      record.rotation_enabled = false;
-      record.rotation_period_days = 0;
-      record.next_rotation_at.reset();
-    });
+    return kms::disable_rotation(domain_, key);
   }
 
   Result<RotationStatus> rotation_status(const Key& key) const override {
@@ -499,50 +371,14 @@ class DomainService final : public Service, public Inventory {
   }
 
   Result<void> create_alias(const Scope& scope, std::string_view name, const Key& target) override {
-    const std::lock_guard changes(domain_.alias_changes);
-    const auto lock = domain_.locks.lock(target.id());
-    TRY_ASSIGN(const auto newest, refresh(domain_, target));
-    TRY(check_state(StateRule::kNotPendingDeletion, *newest));
-    TRY(check_alias_limit(scope, target));
-    store::AliasRecord alias;
-    alias.account = scope.account;
-    alias.region = scope.region;
-    alias.name = name;
-    alias.target_key_id = target.id();
-    alias.created_at = alias.updated_at = domain_.clock.now();
-    if (const auto inserted = domain_.store.insert_alias(alias); !inserted) {
-      if (inserted.error().code() != ErrorCode::kAlreadyExists) return inserted.error();
-      return Error(ErrorCode::kAlreadyExists, "An alias with the name " +
-                                                  alias_arn(scope.region, scope.account, name) +
-                                                  " already exists");
-    }
-    domain_.aliases.put(alias);
-    return {};
+    return kms::create_alias(domain_, scope, name, target);
   }
-
   Result<void> update_alias(const Scope& scope, std::string_view name, const Key& target) override {
-    const std::lock_guard changes(domain_.alias_changes);
-    const auto lock = domain_.locks.lock(target.id());
-    auto alias = domain_.aliases.find(scope, name);
-    if (!alias) return alias_not_found(scope, name);
-    TRY_ASSIGN(const auto newest, refresh(domain_, target));
-    TRY(check_state(StateRule::kNotPendingDeletion, *newest));
-    if (alias->target_key_id != target.id()) TRY(check_alias_limit(scope, target));
-    alias->target_key_id = target.id();
-    alias->updated_at = domain_.clock.now();
-    TRY(domain_.store.update_alias(*alias));
-    domain_.aliases.put(*alias);
-    return {};
+    return kms::update_alias(domain_, scope, name, target);
   }
-
   Result<void> delete_alias(const Scope& scope, std::string_view name) override {
-    const std::lock_guard changes(domain_.alias_changes);
-    if (!domain_.aliases.find(scope, name)) return alias_not_found(scope, name);
-    TRY(domain_.store.delete_alias(scope.account, scope.region, name));
-    domain_.aliases.erase(scope, name);
-    return {};
+    return kms::delete_alias(domain_, scope, name);
   }
-
   Result<Page<store::AliasRecord>> list_aliases(const Scope& scope, const Key* key,
                                                 const PageRequest& page) override {
     return domain_.aliases.list(scope, key == nullptr ? std::string_view() : key->id(), page);
@@ -574,27 +410,6 @@ class DomainService final : public Service, public Inventory {
   }
 
  private:
-  static bool is_in(const Scope& scope, const Key& key) {
-    return key.record().account == scope.account && key.record().region == scope.region;
-  }
-
-  /// A key of another account, by its own ARN or that of an alias. What is not there cannot be told
-  /// from what may not be used.
-  Result<KeyPtr> find_foreign_key(const Arn& arn) {
-    const Scope scope{std::string(arn.account), std::string(arn.region)};
-    std::string key_id;
-    if (arn.resource.starts_with("alias/")) {
-      if (const auto alias = domain_.aliases.find(scope, arn.resource)) {
-        key_id = alias->target_key_id;
-      }
-    } else if (arn.resource.starts_with("key/")) {
-      key_id = arn.resource.substr(4);
-    }
-    auto key = domain_.keys.find(key_id);
-    if (key && is_in(scope, *key)) return key;
-    return Error(ErrorCode::kAccessDenied);
-  }
-
   Result<void> begin_tracking() {
     TRY_ASSIGN(const auto known, domain_.store.setting(kTrackingSetting));
     if (known) {
@@ -604,10 +419,6 @@ class DomainService final : public Service, public Inventory {
     tracked_since_ = domain_.clock.now();
     return domain_.store.put_setting(kTrackingSetting,
                                      std::to_string(tracked_since_.time_since_epoch().count()));
-  }
-
-  static Error aliases_refused() {
-    return Error(ErrorCode::kInvalidArn, "Key Aliases are not supported for this operation.");
   }
 
   /// A key whose material could come in no way is not made.
@@ -641,40 +452,6 @@ class DomainService final : public Service, public Inventory {
     return row_of(row_of(spec).form).generation == Generation::kSlow ? slow_jobs_ : jobs_;
   }
 
-  /// The one way a key's row is changed: under its lock, from its newest state, if the rule allows,
-  /// and unless `apply` answers an error.
-  template <typename Change>
-  Result<void> change(const Key& key, StateRule rule, const Change& apply) {
-    return change_from(key, rule, [&](const Key&, store::KeyRecord& record) -> Result<void> {
-      if constexpr (std::is_void_v<std::invoke_result_t<Change, store::KeyRecord&>>) {
-        apply(record);
-        return {};
-      } else {
-        return apply(record);
-      }
-    });
-  }
-
-  /// The same for what looks at the key's materials too.
-  template <typename Change>
-  Result<void> change_from(const Key& key, StateRule rule, const Change& apply) {
-    const auto lock = domain_.locks.lock(key.id());
-    TRY_ASSIGN(const auto newest, refresh(domain_, key));
-    TRY(check_state(rule, *newest));
-    store::KeyRecord record = newest->record();
-    TRY(apply(*newest, record));
-    return write_key(domain_, *newest, std::move(record));
-  }
-
-  Result<void> check_alias_limit(const Scope& scope, const Key& target) {
-    if (domain_.aliases.count(scope, target.id()) >= domain_.options.alias_limit) {
-      return Error(ErrorCode::kLimitExceeded, "The key " + target.arn() + " has " +
-                                                  std::to_string(domain_.options.alias_limit) +
-                                                  " aliases, as many as a key may have.");
-    }
-    return {};
-  }
-
   Domain domain_;
   Messages messages_;
   NativeOperations native_;
@@ -697,32 +474,6 @@ Result<std::unique_ptr<Service>> Service::start(store::Store& store, token::Toke
       std::make_unique<DomainService>(store, token, clock, random, events, std::move(options));
   TRY(service->load());
   return std::unique_ptr<Service>(std::move(service));
-}
-
-Result<Page<KeyMaterialPtr>> list_rotations(const Key& key, RotationListing listing,
-                                            const PageRequest& request) {
-  constexpr std::string_view kListName = "rotations";
-  TRY(check_rotates(key));
-  TRY_ASSIGN(const std::string after, read_marker(kListName, request.marker));
-  auto at = key.materials().begin();
-  if (!after.empty()) {
-    at = std::ranges::find(key.materials(), after,
-                           [](const auto& material) { return material->record.material_id; });
-    if (at == key.materials().end()) {
-      return Error(ErrorCode::kInvalidMarker, "The marker is not valid for this list.");
-    }
-    ++at;
-  }
-  Page<KeyMaterialPtr> page;
-  for (; at != key.materials().end(); ++at) {
-    if (listing == RotationListing::kRotationsOnly && !(*at)->record.rotated_at) continue;
-    if (page.elements.size() == request.limit) {
-      page.next_marker = make_marker(kListName, page.elements.back()->record.material_id);
-      break;
-    }
-    page.elements.push_back(*at);
-  }
-  return page;
 }
 
 const Inventory& inventory_of(const Service& service) {

@@ -298,10 +298,4 @@ class Service {
   virtual void stop() = 0;
 };
 
-/// Entries of ListKeyRotations: completed rotations, oldest first; `all_material` adds the first
-/// material. Errors as check_rotates().
-enum class RotationListing : std::uint8_t { kRotationsOnly, kAllKeyMaterial };
-Result<Page<KeyMaterialPtr>> list_rotations(const Key& key, RotationListing listing,
-                                            const PageRequest& page);
-
 }  // namespace keyhold::kms

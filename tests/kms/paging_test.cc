@@ -7,7 +7,7 @@
 
 #include "kms/alias_directory.h"
 #include "kms/key_directory.h"
-#include "kms/service.h"
+#include "kms/rotation_list.h"
 #include "tests/kms/keys.h"
 
 namespace keyhold::kms {

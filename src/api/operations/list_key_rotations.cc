@@ -3,6 +3,7 @@
 #include "api/key_metadata.h"
 #include "api/members.h"
 #include "api/operations/listing.h"
+#include "kms/rotation_list.h"
 
 namespace keyhold::api {
 namespace {
