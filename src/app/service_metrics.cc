@@ -136,6 +136,30 @@ void print_rotations(MetricsText& text, const std::vector<kms::KeyPtr>& keys, Ti
   text.sample({}, running);
 }
 
+/// Of the keys that are used most.
+void print_key_uses(MetricsText& text, std::vector<kms::KeyPtr> keys, std::size_t limit) {
+  std::vector<std::pair<std::uint64_t, kms::KeyPtr>> used;
+  used.reserve(keys.size());
+  for (kms::KeyPtr& key : keys) {
+    std::uint64_t uses = 0;
+    for (const auto& material : key->materials()) uses += material->uses();
+    used.emplace_back(uses, std::move(key));
+  }
+  std::ranges::stable_sort(used, std::ranges::greater(),
+                           [](const auto& pair) { return pair.first; });
+  if (used.size() > limit) used.resize(limit);
+  text.family(
+      "keyhold_key_material_uses_total", "counter",
+      "Ciphertexts, signatures and MACs made under a key material in this process, since its "
+      "row last changed.");
+  for (const auto& [uses, key] : used) {
+    for (const auto& material : key->materials()) {
+      text.sample({{"key_id", key->id()}, {"material_id", material->record.material_id}},
+                  material->uses());
+    }
+  }
+}
+
 /// Of the keys with the fewest rotations left, since these are what somebody has to look at.
 void print_single_keys(MetricsText& text, RunningService& service, Assembly& assembly,
                        std::vector<kms::KeyPtr> keys) {
@@ -179,6 +203,7 @@ std::string print_metrics(RunningService& service) {
     const auto keys = inventory_of(assembly->service()).all_keys();
     print_key_states(text, keys);
     print_rotations(text, keys, service.domain_now());
+    print_key_uses(text, keys, service.config().key_metrics);
     print_single_keys(text, service, *assembly, keys);
     text.family(
         "keyhold_snapshot_age_seconds", "gauge",

@@ -25,7 +25,8 @@ Error alias_not_found(const Scope& scope, std::string_view name) {
                "Alias " + alias_arn(scope.region, scope.account, name) + " is not found.");
 }
 
-Result<void> create_alias(Domain& domain, const Scope& scope, std::string_view name, const Key& target) {
+Result<void> create_alias(Domain& domain, const Scope& scope, std::string_view name,
+                          const Key& target) {
   const std::lock_guard changes(domain.alias_changes);
   const auto lock = domain.locks.lock(target.id());
   TRY_ASSIGN(const auto newest, refresh(domain, target));
@@ -47,7 +48,8 @@ Result<void> create_alias(Domain& domain, const Scope& scope, std::string_view n
   return {};
 }
 
-Result<void> update_alias(Domain& domain, const Scope& scope, std::string_view name, const Key& target) {
+Result<void> update_alias(Domain& domain, const Scope& scope, std::string_view name,
+                          const Key& target) {
   const std::lock_guard changes(domain.alias_changes);
   const auto lock = domain.locks.lock(target.id());
   auto alias = domain.aliases.find(scope, name);

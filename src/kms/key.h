@@ -1,6 +1,8 @@
 // A KMS key as one instant saw it: immutable, shared by the calls that use it.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +22,14 @@ struct KeyMaterial {
 
   /// `kind`: of the key whose material it is.
   KeyMaterial(store::MaterialRecord row, token::MaterialKind kind);
+
+  /// Counts something that was made under it: a ciphertext, a signature or a MAC.
+  void note_use() const { uses_.fetch_add(1, std::memory_order_relaxed); }
+  /// Since its row was last read or changed.
+  std::uint64_t uses() const { return uses_.load(std::memory_order_relaxed); }
+
+ private:
+  mutable std::atomic<std::uint64_t> uses_{0};
 };
 using KeyMaterialPtr = std::shared_ptr<const KeyMaterial>;
 

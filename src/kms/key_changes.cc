@@ -56,8 +56,7 @@ Result<void> disable_key(Domain& domain, const Key& key) {
 }
 
 Result<TimePoint> schedule_deletion(Domain& domain, const Key& key, int pending_window_days) {
-  if (pending_window_days < kMinPendingWindowDays ||
-      pending_window_days > kMaxPendingWindowDays) {
+  if (pending_window_days < kMinPendingWindowDays || pending_window_days > kMaxPendingWindowDays) {
     return Error(ErrorCode::kValidation, "PendingWindowInDays must be between 7 and 30");
   }
   const TimePoint at = domain.clock.now() + kDay * pending_window_days;

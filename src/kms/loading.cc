@@ -28,8 +28,7 @@ Result<void> load_rows(Domain& domain, const store::Contents& contents) {
     }
     auto key = std::make_shared<const Key>(
         row, std::move(of_key),
-        intent == intents.end() ? std::nullopt : std::optional(intent->second),
-        std::move(policy));
+        intent == intents.end() ? std::nullopt : std::optional(intent->second), std::move(policy));
     if (row.destroying) {
       domain.condemned.push_back(std::move(key));
     } else {

@@ -89,6 +89,7 @@ Result<Encrypted> Messages::encrypt(const Key& key, ByteView plaintext,
   TRY_ASSIGN(const Bytes ciphertext, token_.encrypt(*message_key, iv, data, plaintext));
   append(blob, iv);
   append(blob, ciphertext);
+  material.note_use();
   return Encrypted{std::move(blob), material.record.material_id};
 }
 

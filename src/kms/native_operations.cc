@@ -26,7 +26,9 @@ std::vector<Algorithm> usable_algorithms(const token::Token& token, const Key& k
 }
 
 Result<Bytes> NativeOperations::sign(const Key& key, Algorithm algorithm, const Message& message) {
-  return token_.sign(key.current_material().use, algorithm, message);
+  TRY_ASSIGN(auto signature, token_.sign(key.current_material().use, algorithm, message));
+  key.current_material().note_use();
+  return signature;
 }
 
 Result<void> NativeOperations::verify(const Key& key, Algorithm algorithm, const Message& message,

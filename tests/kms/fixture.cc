@@ -172,10 +172,19 @@ KeyPtr World::create_external_key(token::MaterialKind kind) {
   return *key;
 }
 
+Result<ImportParameters> World::import_parameters(const KeyPtr& key, WrappingAlgorithm algorithm) {
+  return service().import_parameters(*newest(key), KeySpec::kRsa2048, algorithm);
+}
+
 Result<std::string> World::import(const KeyPtr& key, ByteView material, ImportRequest request,
                                   WrappingAlgorithm algorithm) {
-  TRY_ASSIGN(const auto parameters,
-             service().import_parameters(*newest(key), KeySpec::kRsa2048, algorithm));
+  TRY_ASSIGN(const auto parameters, import_parameters(key, algorithm));
+  return import(key, parameters, material, std::move(request), algorithm);
+}
+
+Result<std::string> World::import(const KeyPtr& key, const ImportParameters& parameters,
+                                  ByteView material, ImportRequest request,
+                                  WrappingAlgorithm algorithm) {
   request.import_token = parameters.import_token;
   request.encrypted_key_material =
       keyhold::test::wrap_material(parameters.public_key, algorithm, material);

@@ -117,7 +117,13 @@ class World {
   /// material can be imported.
   void allow_imports();
   KeyPtr create_external_key(token::MaterialKind kind = {});
-  /// Asks for a wrapping key and imports the material under it. `request`: what else to ask for.
+  Result<ImportParameters> import_parameters(
+      const KeyPtr& key, WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaesOaepSha1);
+  /// Imports the material under that wrapping key. `request`: what else to ask for.
+  Result<std::string> import(const KeyPtr& key, const ImportParameters& parameters,
+                             ByteView material, ImportRequest request = {},
+                             WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaesOaepSha1);
+  /// Both.
   Result<std::string> import(const KeyPtr& key, ByteView material, ImportRequest request = {},
                              WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaesOaepSha1);
   ReconcileReport reconcile();

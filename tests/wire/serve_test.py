@@ -225,6 +225,16 @@ class AdminTest(ServeCase):
         self.assertGreater(self.metric("keyhold_token_session_objects_made_total"), 0)
         self.assertEqual(self.metric("keyhold_on_demand_rotations_left", key_id=key), 9)
         self.assertEqual(self.metric("keyhold_rotations_done", type="ON_DEMAND"), 1)
+        client.encrypt(key, b"text")
+        client.decrypt(client.encrypt(key, b"text"))
+        current = client.call("DescribeKey", KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"]
+        self.assertEqual(
+            self.metric("keyhold_key_material_uses_total", key_id=key, material_id=current), 2
+        )
+        mac_key = client.call("CreateKey", KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+        mac_key = mac_key["KeyMetadata"]["KeyId"]
+        client.call("GenerateMac", KeyId=mac_key, MacAlgorithm="HMAC_SHA_256", Message="aGk=")
+        self.assertEqual(self.metric("keyhold_key_material_uses_total", key_id=mac_key), 1)
         self.assertEqual(self.metric("keyhold_keys", state="Enabled"), 1)
 
     def test_planes_do_not_leak_into_each_other(self):
