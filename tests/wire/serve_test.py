@@ -235,7 +235,7 @@ class AdminTest(ServeCase):
         mac_key = mac_key["KeyMetadata"]["KeyId"]
         client.call("GenerateMac", KeyId=mac_key, MacAlgorithm="HMAC_SHA_256", Message="aGk=")
         self.assertEqual(self.metric("keyhold_key_material_uses_total", key_id=mac_key), 1)
-        self.assertEqual(self.metric("keyhold_keys", state="Enabled"), 1)
+        self.assertEqual(self.metric("keyhold_keys", state="Enabled"), 2)
 
     def test_planes_do_not_leak_into_each_other(self):
         self.init()
