@@ -22,6 +22,8 @@ static_assert(in_order());
 
 }  // namespace
 
+std::span<const WrappingAlgorithmRow> wrapping_algorithm_rows() { return kRows; }
+
 const WrappingAlgorithmRow& row_of(WrappingAlgorithm algorithm) {
   return kRows.at(static_cast<std::size_t>(algorithm));
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/key_spec.h"
@@ -24,6 +25,8 @@ struct WrappingAlgorithmRow {
   Algorithm padding;  ///< of the RSA block
   Envelope envelope;
 };
+/// By the number of the algorithm.
+std::span<const WrappingAlgorithmRow> wrapping_algorithm_rows();
 const WrappingAlgorithmRow& row_of(WrappingAlgorithm algorithm);
 
 /// Why a material of that spec does not come under such a key, if it does not: what is too long for

@@ -32,4 +32,8 @@ struct AdmissionReport {
   std::vector<AdmissionAct> forbidden;
 };
 
+/// Whether a token that is not admitted is opened all the same. Nothing but tests of what such
+/// tokens do may ask for the second: keys in them are not in custody.
+enum class AdmissionRule : std::uint8_t { kEnforced, kObserved };
+
 }  // namespace keyhold::token

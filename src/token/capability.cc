@@ -16,6 +16,15 @@ Error unsupported(std::string_view what, std::string_view word, const Capability
 
 }  // namespace
 
+void Capabilities::heed(const AdmissionReport& report) {
+  for (const AdmissionAct& act : report.needed) {
+    if (act.outcome == Outcome::kSucceeded) continue;
+    set(KeySpec::kSymmetricDefault, Algorithm::kSymmetricDefault,
+        {Place::kNowhere, "the token does not " + act.act, act.detail});
+    return;
+  }
+}
+
 Place Capabilities::of(MaterialKind kind, Custody custody, Algorithm algorithm) const {
   const Place seen = of(kind.spec, algorithm).place;
   return seen == Place::kHost && custody != Custody::kHostStaged ? Place::kNowhere : seen;
@@ -53,29 +62,57 @@ Result<void> Capabilities::check_algorithm(MaterialKind kind, Custody custody,
   return unsupported("Algorithm", to_string(algorithm), seen);
 }
 
-Result<void> Capabilities::check_import(MaterialKind kind, WrappingAlgorithm algorithm) const {
-  TRY(check_kind(kind));
+std::optional<Capabilities::ImportRefusal> Capabilities::refuse_import(
+    MaterialKind kind, WrappingAlgorithm algorithm) const {
+  const std::string_view spec = to_string(kind.spec);
+  const auto lacking = [](std::string_view what, std::string_view word, std::string lacks) {
+    return ImportRefusal{what, word, {Place::kNowhere, std::move(lacks), {}}};
+  };
+  if (!proof(kind)) {
+    return ImportRefusal{"KeySpec", spec,
+                         of(kind.spec, algorithms_of(kind.spec, kind.usage).front())};
+  }
+  constexpr std::string_view kImport = "The import of key material of KeySpec";
   const KeyForm form = row_of(kind.spec).form;
   if (form == KeyForm::kEdwards || form == KeyForm::kMlDsa) {
-    return unsupported("The import of key material of KeySpec", to_string(kind.spec),
-                       {Place::kNowhere, "no token tells the public key of what it unwrapped", {}});
+    return lacking(kImport, spec, "no token tells the public key of what it unwrapped");
   }
+  if (form == KeyForm::kAes && imports_.recognition == Recognition::kNone) {
+    return lacking(kImport, spec,
+                   "the token neither derives nor encrypts under a given IV, so that nothing tells "
+                   "one material from another");
+  }
+  if (form == KeyForm::kRsa && imports_.rsa_keys.place == Place::kNowhere) {
+    return ImportRefusal{kImport, spec, imports_.rsa_keys};
+  }
+  if (form == KeyForm::kEllipticCurve && imports_.curve_keys.place == Place::kNowhere) {
+    return ImportRefusal{kImport, spec, imports_.curve_keys};
+  }
+  constexpr std::string_view kWrapping = "WrappingAlgorithm";
+  const std::string_view word = to_string(algorithm);
   const WrappingAlgorithmRow& row = row_of(algorithm);
   const Capability& padding = imports_.padding(row.padding);
-  if (padding.place == Place::kNowhere) {
-    return unsupported("WrappingAlgorithm", to_string(algorithm), padding);
-  }
+  if (padding.place == Place::kNowhere) return ImportRefusal{kWrapping, word, padding};
   // What the service has touched goes back into the token wrapped, so that it needs this too.
   const bool unwraps = row.envelope == Envelope::kAesKey || padding.place == Place::kHost;
   if (unwraps && !imports_.key_unwrapping) {
-    return unsupported("WrappingAlgorithm", to_string(algorithm),
-                       {Place::kNowhere, "the token has no AES key unwrapping by RFC 5649", {}});
+    return lacking(kWrapping, word, "the token has no AES key unwrapping by RFC 5649");
   }
   if (!is_pair(kind.spec) && imports_.lengths == LengthEvidence::kNone) {
-    return unsupported("WrappingAlgorithm", to_string(algorithm),
-                       {Place::kNowhere, "the token does not tell how long a key is", {}});
+    return lacking(kWrapping, word, "the token does not tell how long a key is");
   }
+  return std::nullopt;
+}
+
+Result<void> Capabilities::check_import(MaterialKind kind, WrappingAlgorithm algorithm) const {
+  const auto refusal = refuse_import(kind, algorithm);
+  if (refusal) return unsupported(refusal->what, refusal->word, refusal->seen);
   return {};
+}
+
+Capability Capabilities::import(MaterialKind kind, WrappingAlgorithm algorithm) const {
+  if (const auto refusal = refuse_import(kind, algorithm)) return refusal->seen;
+  return {imports_.padding(row_of(algorithm).padding).place, {}, {}};
 }
 
 std::string Capabilities::print() const {

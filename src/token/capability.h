@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/key_spec.h"
+#include "token/admission.h"
 #include "token/token.h"
 
 namespace keyhold::token {
@@ -30,6 +31,8 @@ struct Capability {
   /// Completes "… is not supported: ", as "the token has no CKM_RSA_PKCS_OAEP with SHA-256".
   std::string lacks;
   std::string said;  ///< the token's own words, for the log
+
+  bool operator==(const Capability&) const = default;
 };
 
 /// By what a token tells the length of a secret that it unwrapped.
@@ -37,6 +40,12 @@ enum class LengthEvidence : std::uint8_t {
   kNone,
   kShown,      ///< CKA_VALUE_LEN
   kByRefusal,  ///< it refuses an HMAC with a key that is shorter than the hash, and no other
+};
+
+/// Whether something tells one symmetric key material from another, when it comes again.
+enum class Recognition : std::uint8_t {
+  kByFingerprint,
+  kNone,  ///< it neither derives nor encrypts under a given IV
 };
 
 /// How key material from outside is unwrapped.
@@ -47,6 +56,10 @@ struct ImportCapability {
   /// The CK_MECHANISM_TYPE of AES key unwrapping by RFC 5649; nothing if there is none.
   std::optional<unsigned long> key_unwrapping{};
   LengthEvidence lengths = LengthEvidence::kNone;
+  /// Of private keys in PKCS#8, or what lacks; as good as the rest where it cannot be tried.
+  Capability rsa_keys{Place::kToken, {}, {}};
+  Capability curve_keys{Place::kToken, {}, {}};
+  Recognition recognition = Recognition::kByFingerprint;
 
   const Capability& padding(Algorithm oaep) const {
     return oaep == Algorithm::kRsaesOaepSha1 ? sha1 : sha256;
@@ -65,6 +78,10 @@ class Capabilities {
     rows_.at(place(spec, algorithm)) = std::move(capability);
   }
 
+  /// Takes symmetric keys away where admission has seen that they cannot be served: the probe
+  /// leaves them to it.
+  void heed(const AdmissionReport& report);
+
   /// Where an algorithm is done with a material of that custody: what needs the host's help is
   /// nowhere for a key that was made without it.
   Place of(MaterialKind kind, Custody custody, Algorithm algorithm) const;
@@ -78,12 +95,22 @@ class Capabilities {
   /// As Token's functions of these names.
   Result<void> check_import(MaterialKind kind, WrappingAlgorithm algorithm) const;
   Result<void> check_kind(MaterialKind kind) const;
+  /// Where such a material is unwrapped, or what lacks for that.
+  Capability import(MaterialKind kind, WrappingAlgorithm algorithm) const;
   Result<void> check_algorithm(MaterialKind kind, Custody custody, Algorithm algorithm) const;
 
   /// The table in print: a line for each spec and algorithm, and for each way of importing.
   std::string print() const;
 
  private:
+  /// What check_import() complains of.
+  struct ImportRefusal {
+    std::string_view what;  ///< with `word`, what is not supported
+    std::string_view word;
+    Capability seen;
+  };
+  std::optional<ImportRefusal> refuse_import(MaterialKind kind, WrappingAlgorithm algorithm) const;
+
   static constexpr std::size_t kAlgorithms = static_cast<std::size_t>(Algorithm::kEcdh) + 1;
   static constexpr std::size_t kSpecs = static_cast<std::size_t>(KeySpec::kSm2) + 1;
   static std::size_t place(KeySpec spec, Algorithm algorithm) {

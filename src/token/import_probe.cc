@@ -1,8 +1,10 @@
 #include "token/import_probe.h"
 
 #include <openssl/hmac.h>
+#include <openssl/x509.h>
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -34,6 +36,10 @@ class ImportProbe {
 
   Result<ImportCapability> run() {
     ImportCapability seen;
+    const Profile& profile = link_.profile();
+    if (profile.derivation == Derivation::kNone && profile.gcm_iv != GcmIv::kFromCaller) {
+      seen.recognition = Recognition::kNone;
+    }
     TRY_ASSIGN(seen.sha1, judge(row_of(Algorithm::kRsaesOaepSha1)));
     TRY_ASSIGN(seen.sha256, judge(row_of(Algorithm::kRsaesOaepSha256)));
     for (const CK_MECHANISM_TYPE type : kCandidates) {
@@ -41,6 +47,8 @@ class ImportProbe {
       if (tried) {
         seen.key_unwrapping = type;
         TRY_ASSIGN(seen.lengths, judge_lengths(type));
+        TRY_ASSIGN(seen.rsa_keys, judge_private_key(type, KeySpec::kRsa2048));
+        TRY_ASSIGN(seen.curve_keys, judge_private_key(type, KeySpec::kEccNistP256));
         break;
       }
       if (is_gone(tried.error())) return to_error(tried.error(), "trying AES key unwrapping");
@@ -141,6 +149,33 @@ class ImportProbe {
     if (seen) return *seen;
     if (is_gone(seen.error())) return to_error(seen.error(), "trying lengths of keys");
     return LengthEvidence::kNone;
+  }
+
+  Result<Capability> judge_private_key(CK_MECHANISM_TYPE type, KeySpec spec) {
+    const auto tried = unwrap_private_key(type, {spec, KeyUsage::kSignVerify});
+    if (tried) return Capability{Place::kToken, {}, {}};
+    if (is_gone(tried.error())) return to_error(tried.error(), "trying to unwrap private keys");
+    return Capability{Place::kNowhere, "the token does not unwrap private keys of this form",
+                      tried.error().text()};
+  }
+
+  /// Of OpenSSL's making. Whether it came out whole is seen when key material comes.
+  pkcs11::Result<void> unwrap_private_key(CK_MECHANISM_TYPE type, MaterialKind kind) {
+    const unsigned char* probe = kProbeKey.data();
+    const openssl::Key made(
+        row_of(kind.spec).form == KeyForm::kRsa
+            ? d2i_PrivateKey(EVP_PKEY_RSA, nullptr, &probe, static_cast<long>(kProbeKey.size()))
+            : EVP_EC_gen(PublicKey::curve_name(kind.spec)));
+    const std::unique_ptr<PKCS8_PRIV_KEY_INFO, openssl::Freed<PKCS8_PRIV_KEY_INFO_free>> info(
+        EVP_PKEY2PKCS8(made.get()));
+    Secret encoded(static_cast<std::size_t>(i2d_PKCS8_PRIV_KEY_INFO(info.get(), nullptr)));
+    unsigned char* at = encoded.data();
+    i2d_PKCS8_PRIV_KEY_INFO(info.get(), &at);
+    PKCS11_TRY(link_.objects().unwrap(
+        pkcs11::Mechanism::plain(type), aes_object_->handle(),
+        wrap_with_padding(aes_key_.view(), encoded.view()),
+        unwrapped_material_template(link_.profile(), kind, Custody::kResident)));
+    return {};
   }
 
   pkcs11::Result<void> unwrap_known(CK_MECHANISM_TYPE type) {

@@ -69,13 +69,11 @@ CK_ATTRIBUTE_TYPE usage_of(MaterialKind kind) {
   return find_kind(row_of(algorithms_of(kind.spec, kind.usage).front()))->usage;
 }
 
-/// Whether signatures of a kind are of a scheme that only the token can verify.
-bool verifies_in_token(MaterialKind kind) {
-  const auto algorithms = algorithms_of(kind.spec, kind.usage);
-  return kind.usage == KeyUsage::kSignVerify &&
-         std::ranges::any_of(algorithms, [](const Algorithm algorithm) {
-           return !PublicKey::can_verify(row_of(algorithm));
-         });
+/// Puts into a public half what undoes its private half's usage, and no other.
+void set_counterpart(pkcs11::Attributes& shown, CK_ATTRIBUTE_TYPE usage) {
+  for (const CK_ATTRIBUTE_TYPE type : kPublicUsages) shown.no(type);
+  if (usage == CKA_SIGN) shown.yes(CKA_VERIFY);
+  if (usage == CKA_DECRYPT) shown.yes(CKA_ENCRYPT);
 }
 
 void drop(const Profile& profile, pkcs11::Attributes& attributes) {
@@ -116,8 +114,7 @@ PairTemplates pair_templates(const Profile& profile, Residence residence, Materi
   pkcs11::Attributes& shown = templates.public_key;
   reside(shown, residence);
   shown.no(CKA_PRIVATE);
-  for (const CK_ATTRIBUTE_TYPE usage : kPublicUsages) shown.no(usage);
-  if (verifies_in_token(kind)) shown.yes(CKA_VERIFY);
+  set_counterpart(shown, usage_of(kind));
   shown.bytes(CKA_ID, id).text(CKA_LABEL, label).no(CKA_COPYABLE).no(CKA_MODIFIABLE);
 
   pkcs11::Attributes& hidden = templates.private_key;

@@ -56,8 +56,10 @@ pkcs11::Attributes unwrapped_material_template(const Profile& profile, MaterialK
 pkcs11::Attributes kept_material_template(const Profile& profile, ByteView id,
                                           std::string_view label);
 
-/// The two halves of a pair, under one CKA_ID. The public one may be read, and do nothing but what
-/// only a token can do (verify Ed25519ph): the rest is done outside of the token.
+/// The two halves of a pair, under one CKA_ID. The public one may be read, and verify or encrypt
+/// what its private half signs or decrypts: it is used outside of the token (but for Ed25519ph),
+/// and tokens that try a new pair before they answer it (FIPS 140-3, pairwise consistency) do so by
+/// these attributes.
 struct PairTemplates {
   pkcs11::Attributes public_key;
   pkcs11::Attributes private_key;

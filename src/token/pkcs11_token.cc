@@ -30,8 +30,9 @@ Generation generation_of(KeySpec spec) { return row_of(row_of(spec).form).genera
 /// The parts put together: each call takes its place inside, then asks the part whose work it is.
 class Pkcs11Token::Impl {
  public:
-  Impl(std::unique_ptr<TokenLink> link, const Clock& clock, Random& random)
+  Impl(std::unique_ptr<TokenLink> link, const Clock& clock, Random& random, AdmissionRule rule)
       : link_(std::move(link)),
+        admission_rule_(rule),
         random_(random),
         cache_(link_->profile()),
         guard_(*link_, random,
@@ -166,6 +167,7 @@ class Pkcs11Token::Impl {
   }
 
   const std::unique_ptr<TokenLink> link_;
+  const AdmissionRule admission_rule_;
   Random& random_;
   mutable std::mutex admission_mutex_;
   std::optional<AdmissionReport> admission_;  ///< nothing before the token was first there
@@ -193,8 +195,14 @@ void Pkcs11Token::Impl::tick() {
 /// From recovery's thread, or before there is one; nobody is inside.
 Result<void> Pkcs11Token::Impl::take_stock() {
   if (!admission_) {
-    TRY_ASSIGN(AdmissionReport report, try_admission(*link_, random_));
+    AdmissionReport report;
+    if (admission_rule_ == AdmissionRule::kEnforced) {
+      TRY_ASSIGN(report, try_admission(*link_, random_));
+    } else {
+      report = observe_admission(*link_, random_).report;
+    }
     TRY_ASSIGN(capabilities_, probe_capabilities(*link_, random_));
+    capabilities_.heed(report);
     capable_.store(true, std::memory_order_release);
     const std::lock_guard lock(admission_mutex_);
     admission_ = std::move(report);
@@ -354,9 +362,9 @@ Pkcs11Token::~Pkcs11Token() = default;
 
 Result<std::unique_ptr<Pkcs11Token>> Pkcs11Token::open(const Profile& profile, Secret pin,
                                                        const Clock& clock, Random& random,
-                                                       WhenAbsent when_absent) {
+                                                       WhenAbsent when_absent, AdmissionRule rule) {
   TRY_ASSIGN(std::unique_ptr<TokenLink> link, TokenLink::open(profile, std::move(pin)));
-  auto impl = std::make_unique<Impl>(std::move(link), clock, random);
+  auto impl = std::make_unique<Impl>(std::move(link), clock, random, rule);
   TRY(impl->start(when_absent));
   return std::unique_ptr<Pkcs11Token>(new Pkcs11Token(std::move(impl)));
 }
@@ -401,13 +409,6 @@ Result<ObjectEvidence> Pkcs11Token::evidence(const ObjectName& name) {
 Result<std::vector<ListedObject>> Pkcs11Token::list_objects() { return impl_->list_objects(); }
 Result<void> Pkcs11Token::check_import(MaterialKind kind, WrappingAlgorithm algorithm) const {
   TRY_ASSIGN(const Capabilities* able, impl_->capabilities());
-  const Profile& profile = impl_->link().profile();
-  if (row_of(kind.spec).form == KeyForm::kAes && profile.derivation == Derivation::kNone &&
-      profile.gcm_iv != GcmIv::kFromCaller) {
-    return Error(ErrorCode::kUnsupportedOperation,
-                 "The import of symmetric key material is not supported: the token neither derives "
-                 "nor encrypts under a given IV, so that nothing tells one material from another.");
-  }
   return able->check_import(kind, algorithm);
 }
 Result<Bytes> Pkcs11Token::generate_wrapping_key(const WrappingKey& wrapping_key) {

@@ -32,7 +32,8 @@ class Pkcs11Token final : public Token {
   /// is not admitted; the detail names the act.
   static Result<std::unique_ptr<Pkcs11Token>> open(const Profile& profile, Secret pin,
                                                    const Clock& clock, Random& random,
-                                                   WhenAbsent when_absent = WhenAbsent::kRefuse);
+                                                   WhenAbsent when_absent = WhenAbsent::kRefuse,
+                                                   AdmissionRule rule = AdmissionRule::kEnforced);
 
   /// Finalises the module. No call may be running; message keys may still be held.
   ~Pkcs11Token() override;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/wrapping_algorithm.h"
 #include "pkcs11/error.h"
 #include "token/pkcs11_names.h"
 
@@ -31,6 +32,37 @@ std::string list_of(const Values& values, const Name& name) {
 std::string code_name(ReturnCode code) {
   const std::string_view name = pkcs11::rv_name(code);
   return return_code_of_name(std::string(name)) ? std::string(name) : hexadecimal(code);
+}
+
+/// What comes in from outside needs no line of a profile, and is worth knowing when one is chosen.
+std::string imports_seen(const TokenCheck& check) {
+  std::string in_token;
+  std::string in_service;
+  const auto ways = check.imports();
+  for (const WrappingAlgorithmRow& row : wrapping_algorithm_rows()) {
+    const auto way = std::ranges::find_if(ways, [&](const ImportWay& each) {
+      return each.algorithm == row.algorithm && each.seen.place != Place::kNowhere;
+    });
+    if (way == ways.end()) continue;
+    std::string& list = way->seen.place == Place::kToken ? in_token : in_service;
+    list.append(list.empty() ? " " : ", ").append(to_string(row.algorithm));
+  }
+  if (in_token.empty() && in_service.empty()) return "# No key material can be imported.\n";
+  std::string out;
+  if (!in_token.empty()) out += "# Key material was unwrapped in it under" + in_token + ".\n";
+  if (!in_service.empty()) {
+    out += "# With the padding removed in the service it was under" + in_service + ".\n";
+  }
+  return out;
+}
+
+std::string wrapping_seen(const std::vector<AdmissionAct>& acts) {
+  std::string out;
+  for (const AdmissionAct& act : acts) {
+    if (!out.empty()) out += "; ";
+    out += act.act + ": " + std::string(to_string(act.outcome));
+  }
+  return out.empty() ? out : "# Wrapped custody: " + out + ".\n";
 }
 
 }  // namespace
@@ -119,6 +151,7 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
        measured.data_key_pairs == DataKeyPairs::kMadeInToken
            ? "A readable session pair was made and read."
            : "No readable session pair could be made and read.");
+  out += imports_seen(check) + wrapping_seen(check.wrapping);
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/key_spec.h"
+#include "base/wrapping_algorithm.h"
 #include "pkcs11/slot.h"
 #include "token/admission_trial.h"
 #include "token/capability_probe.h"
@@ -13,6 +14,7 @@
 #include "token/profile_draft.h"
 #include "token/token_error.h"
 #include "token/token_link.h"
+#include "token/wrapping_trial.h"
 
 namespace keyhold::token {
 namespace {
@@ -115,6 +117,11 @@ void advise(TokenCheck& check) {
     say("it has no CKM_RSA_PKCS_OAEP with SHA-256: keys.remove_oaep_padding_in_service lets the "
         "service remove the padding, and such keys are host-staged");
   }
+  for (const AdmissionAct& act : check.wrapping) {
+    if (act.outcome == Outcome::kRefused && !act.act.starts_with("wrap ")) {
+      say("wrapped custody needs it to " + act.act + ", and it does not: " + act.detail);
+    }
+  }
   for (const KnownAnswer& answer : check.known_answers) {
     if (answer.outcome == Outcome::kRefused) {
       say(answer.name + " does not compute what " + answer.source + " publishes: " + answer.detail);
@@ -138,6 +145,21 @@ std::vector<std::pair<std::string, Result<void>>> TokenCheck::features() const {
     }
   }
   return all;
+}
+
+std::vector<ImportWay> TokenCheck::imports() const {
+  std::vector<ImportWay> ways;
+  for (const KeySpecRow& spec : key_spec_rows()) {
+    for (const KeyUsage usage : spec.usages) {
+      if (!capabilities.check_kind({spec.spec, usage})) continue;
+      for (const WrappingAlgorithmRow& row : wrapping_algorithm_rows()) {
+        if (wrapping_refusal(spec.spec, row.algorithm, KeySpec::kRsa4096)) continue;
+        const MaterialKind kind{spec.spec, usage};
+        ways.push_back({kind, row.algorithm, capabilities.import(kind, row.algorithm)});
+      }
+    }
+  }
+  return ways;
 }
 
 Result<std::vector<FoundToken>> list_tokens(const Profile& profile) {
@@ -170,13 +192,8 @@ Result<TokenCheck> check_token(const Profile& profile, const Secret& pin, Probed
   check.refusal = std::move(observed.refusal);
   check.known_answers = try_known_answers(*link);
   TRY_ASSIGN(check.capabilities, probe_capabilities(*link, random, sizes));
-  // What the probe leaves to admission.
-  for (const AdmissionAct& act : check.admission.needed) {
-    if (act.outcome == Outcome::kSucceeded) continue;
-    check.capabilities.set(KeySpec::kSymmetricDefault, Algorithm::kSymmetricDefault,
-                           {Place::kNowhere, "it does not " + act.act, act.detail});
-    break;
-  }
+  check.capabilities.heed(check.admission);
+  check.wrapping = try_wrapping(*link, random);
   advise(check);
   check.draft = draft_profile(profile, check);
   return check;

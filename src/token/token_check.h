@@ -33,6 +33,13 @@ struct MeasuredProfile {
 /// More than these are not tried: no service needs them.
 inline constexpr std::size_t kMostSessions = 64;
 
+/// A way to bring key material of a kind, and where it is unwrapped.
+struct ImportWay {
+  MaterialKind kind;
+  WrappingAlgorithm algorithm;
+  Capability seen;
+};
+
 struct TokenCheck {
   TokenIdentity identity;
   std::string firmware;  ///< "2.6"
@@ -42,6 +49,8 @@ struct TokenCheck {
   std::string refusal;  ///< why it is not admitted; empty: it is
   std::vector<KnownAnswer> known_answers;
   Capabilities capabilities;
+  /// What wrapped custody asks of it.
+  std::vector<AdmissionAct> wrapping;
   /// What to do about what was seen, one sentence each.
   std::vector<std::string> advice;
   std::string draft;  ///< a profile in TOML, each line with its reason
@@ -49,6 +58,8 @@ struct TokenCheck {
   bool is_admitted() const { return refusal.empty(); }
   /// What it serves of KMS, and whether: "KeySpec RSA_2048, SIGN_VERIFY".
   std::vector<std::pair<std::string, Result<void>>> features() const;
+  /// Each kind of key that it serves, under each wrapping algorithm that AWS allows for it.
+  std::vector<ImportWay> imports() const;
 };
 
 /// A token of a module, for whom no profile selects one yet.

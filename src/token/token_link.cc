@@ -193,6 +193,7 @@ bool TokenLink::says_bad_wrapped_key(const pkcs11::Error& error) const {
     case CKR_WRAPPED_KEY_LEN_RANGE:
     case CKR_ENCRYPTED_DATA_INVALID:
     case CKR_ENCRYPTED_DATA_LEN_RANGE:
+    case CKR_ARGUMENTS_BAD:  // NSS, of a number that is not below the modulus
       return true;
     default:
       return error.ambiguous();

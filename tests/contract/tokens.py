@@ -21,6 +21,12 @@ def library(*patterns):
     return None
 
 
+def write_secret(path, text):
+    """A file that nobody else reads."""
+    with open(path, "w", encoding="utf-8", opener=lambda *open_: os.open(*open_, 0o600)) as file:
+        file.write(text)
+
+
 class Token:
     """Something that `keyhold token check` can be asked about."""
 
@@ -29,12 +35,12 @@ class Token:
     modules = ()  # patterns of its module's path
     pin = PIN
     label = LABEL
+    place = "/dev/shm"  # of its folder
 
     def __init__(self, folder):
         self.folder = folder
         self.pin_file = os.path.join(folder, "pin")
-        with open(self.pin_file, "w", encoding="utf-8") as file:
-            file.write(self.pin)
+        write_secret(self.pin_file, self.pin)
 
     @classmethod
     def missing(cls):
@@ -65,6 +71,10 @@ class Token:
             self.wrapped(command), capture_output=True, text=True, timeout=300, check=False
         )
 
+    def show(self, command):
+        """Runs it for whoever is watching; its exit code."""
+        return subprocess.run(self.wrapped(command), check=False).returncode
+
 
 class SoftHsm(Token):
     name = "softhsm-2.6"
@@ -86,7 +96,10 @@ class SoftHsm(Token):
         )
 
     def settings(self):
-        return [f"module.env.SOFTHSM2_CONF={self.configuration}"]
+        return [
+            f"module.env.SOFTHSM2_CONF={self.configuration}",
+            f'storage.sync_folders=["{self.folder}/tokens"]',
+        ]
 
 
 class Nss(Token):
@@ -138,6 +151,7 @@ class OpenCryptoki(Token):
     name = "opencryptoki-3.8-soft"
     programs = ("pkcsslotd", "pkcsconf", "unshare")
     modules = ("/usr/lib/*/opencryptoki/libopencryptoki.so.0",)
+    place = "/tmp"  # /dev/shm is one of those folders
     namespaces = ("unshare", "--mount", "--ipc", "--pid", "--fork", "--mount-proc")
 
     @classmethod

@@ -104,6 +104,22 @@ TEST_F(ImitationTest, IvsThatTheTokenPutsBehindTheMessage) {
   EXPECT_EQ(seen->measured.gcm_iv, GcmIv::kBehindMessage);
 }
 
+TEST_F(ImitationTest, MaterialThatCannotBeToldFromAnotherIsNotImported) {
+  imitate("C_EncryptInit * imitate:iv-in-buffer\n");
+  const MaterialKind symmetric{};
+  const MaterialKind hmac{KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac};
+  open({"keys.gcm_iv=token-in-buffer", "keys.derivation=none"});
+  const auto refused = token_->check_import(symmetric, WrappingAlgorithm::kRsaesOaepSha1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupportedOperation);
+  EXPECT_NE(refused.error().message().find("nothing tells one material from another"),
+            std::string::npos);
+  EXPECT_TRUE(token_->check_import(hmac, WrappingAlgorithm::kRsaesOaepSha1));
+  close();
+  open({"keys.gcm_iv=token-in-buffer", "keys.derivation=ecb"});
+  EXPECT_TRUE(token_->check_import(symmetric, WrappingAlgorithm::kRsaesOaepSha1));
+}
+
 TEST_F(ImitationTest, ATokenThatUsesTheCallersIvIsNotTakenForOneThatMakesItsOwn) {
   expect_refused({"keys.gcm_iv=token-in-buffer"}, "made no IV");
   expect_refused({"keys.gcm_iv=token-behind-message"}, "CKR_MECHANISM_PARAM_INVALID");

@@ -110,7 +110,16 @@ TEST_P(EveryKind, MayDoWhatItsUsageSaysAndNothingElse) {
     const auto shown = [&](CK_ATTRIBUTE_TYPE type) {
       return pkcs11::get_attribute(intruder.session(), object, type);
     };
-    if (shown(CKA_CLASS)->number() == CKO_PUBLIC_KEY) continue;
+    if (shown(CKA_CLASS)->number() == CKO_PUBLIC_KEY) {
+      for (const auto& [counterpart, of] :
+           {std::pair{CKA_VERIFY, CKA_SIGN}, std::pair{CKA_ENCRYPT, CKA_DECRYPT}}) {
+        EXPECT_EQ(shown(counterpart)->flag().value_or(false), of == wanted) << std::hex << of;
+      }
+      for (const CK_ATTRIBUTE_TYPE type : {CKA_WRAP, CKA_DERIVE, CKA_MODIFIABLE}) {
+        EXPECT_EQ(shown(type)->flag().value_or(false), false) << std::hex << type;
+      }
+      continue;
+    }
     for (const CK_ATTRIBUTE_TYPE type :
          {CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_SIGN_RECOVER, CKA_VERIFY, CKA_WRAP, CKA_UNWRAP,
           CKA_DERIVE, CKA_EXTRACTABLE, CKA_MODIFIABLE, CKA_COPYABLE}) {

@@ -5,6 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+#include "base/secret.h"
+#include "token/token_check.h"
+
 namespace CLI {
 class App;
 }
@@ -26,12 +30,17 @@ class TokenCommands {
     std::string profile;  ///< a file; empty: none
     std::string label;
     std::string serial;
-    std::string pin_file;
+    std::string uri;       ///< pkcs11:
+    std::string pin_file;  ///< - for standard input
+    std::string pin_source;
     std::string draft;  ///< a file to write the profile to; empty: it is printed
     std::vector<std::string> settings;
     bool json = false;  ///< CLI11 wants flags so
     bool all = false;
   };
+
+  Result<token::TokenCheck> check() const;
+  Result<Secret> read_user_pin(const std::string& source_of_uri) const;
 
   Options options_;
   CLI::App* check_ = nullptr;

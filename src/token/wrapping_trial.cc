@@ -1,0 +1,201 @@
+#include "token/wrapping_trial.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/bytes.h"
+#include "pkcs11/crypto.h"
+#include "token/construction.h"
+
+namespace keyhold::token {
+namespace {
+
+struct WrappingMechanism {
+  CK_MECHANISM_TYPE type;
+  std::string_view name;
+};
+constexpr auto kMechanisms = std::to_array<WrappingMechanism>({
+    {CKM_AES_KEY_WRAP, "CKM_AES_KEY_WRAP"},
+    {0x210B, "CKM_AES_KEY_WRAP_KWP"},  // PKCS#11 3.0, newer than the header
+    {CKM_AES_KEY_WRAP_PAD, "CKM_AES_KEY_WRAP_PAD"},
+});
+
+/// Whether an AES key that came out of a wrapped one may be taken out of the token.
+enum class Openness : std::uint8_t { kHard, kReadable };
+
+class WrappingTrials {
+ public:
+  WrappingTrials(TokenLink& link, Random& random) : link_(link) { random.fill(block_); }
+
+  std::vector<AdmissionAct> run() {
+    generate();
+    if (material_) {
+      for (const WrappingMechanism& mechanism : kMechanisms) wrap(mechanism);
+      harden();
+      refuse_changed();
+      heed_template();
+    }
+    link_.objects().collect();
+    return std::move(acts_);
+  }
+
+ private:
+  void note(std::string act, Outcome outcome, std::string detail = {}) {
+    acts_.push_back({std::move(act), outcome, std::move(detail)});
+  }
+
+  pkcs11::Attributes aes_template() const {
+    pkcs11::Attributes attributes;
+    attributes.number(CKA_CLASS, CKO_SECRET_KEY)
+        .number(CKA_KEY_TYPE, CKK_AES)
+        .no(CKA_TOKEN)
+        .yes(CKA_PRIVATE);
+    return attributes;
+  }
+
+  pkcs11::Attributes unwrapped_template(Openness openness) const {
+    pkcs11::Attributes attributes = aes_template().yes(CKA_ENCRYPT);
+    if (openness == Openness::kHard) return attributes.yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
+    return attributes.no(CKA_SENSITIVE).yes(CKA_EXTRACTABLE);
+  }
+
+  pkcs11::Result<SessionObject> make_key(const pkcs11::Attributes& attributes) {
+    return link_.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN), attributes);
+  }
+
+  pkcs11::Result<SessionObject> make_wrapping_key(std::optional<pkcs11::Attributes> unwrapped) {
+    pkcs11::Attributes attributes = aes_template()
+                                        .number(CKA_VALUE_LEN, kDerivedKeySize)
+                                        .yes(CKA_SENSITIVE)
+                                        .no(CKA_EXTRACTABLE)
+                                        .yes(CKA_WRAP)
+                                        .yes(CKA_UNWRAP);
+    if (unwrapped) attributes.nested(CKA_UNWRAP_TEMPLATE, std::move(*unwrapped));
+    return make_key(attributes);
+  }
+
+  void generate() {
+    const std::string act = "generate a key that is sensitive and extractable";
+    auto material = make_key(aes_template()
+                                 .number(CKA_VALUE_LEN, kDerivedKeySize)
+                                 .yes(CKA_ENCRYPT)
+                                 .yes(CKA_SENSITIVE)
+                                 .yes(CKA_EXTRACTABLE));
+    if (!material) return note(act, Outcome::kRefused, material.error().text());
+    auto wrapping_key = make_wrapping_key(std::nullopt);
+    if (!wrapping_key) return note(act, Outcome::kRefused, wrapping_key.error().text());
+    note(act, Outcome::kSucceeded);
+    material_.emplace(std::move(*material));
+    wrapping_key_.emplace(std::move(*wrapping_key));
+  }
+
+  pkcs11::Result<Bytes> wrapped(CK_MECHANISM_TYPE type, pkcs11::ObjectHandle wrapping_key) {
+    return link_.on_session([&](pkcs11::Session& session) {
+      return pkcs11::wrap_key(session, pkcs11::Mechanism::plain(type), wrapping_key,
+                              material_->handle());
+    });
+  }
+
+  /// What a key makes of one block: the same for the same value.
+  pkcs11::Result<Bytes> print_of(pkcs11::ObjectHandle key) {
+    return link_.on_session([&](pkcs11::Session& session) {
+      return pkcs11::encrypt(session, pkcs11::Mechanism::plain(CKM_AES_ECB), key, block_);
+    });
+  }
+
+  pkcs11::Result<void> come_back(CK_MECHANISM_TYPE type) {
+    PKCS11_TRY_ASSIGN(const Bytes blob, wrapped(type, wrapping_key_->handle()));
+    PKCS11_TRY_ASSIGN(
+        SessionObject back,
+        link_.objects().unwrap(pkcs11::Mechanism::plain(type), wrapping_key_->handle(), blob,
+                               unwrapped_template(Openness::kHard)));
+    PKCS11_TRY_ASSIGN(const Bytes before, print_of(material_->handle()));
+    PKCS11_TRY_ASSIGN(const Bytes after, print_of(back.handle()));
+    if (before != after) {
+      return pkcs11::Error(CKR_FUNCTION_FAILED, "C_UnwrapKey", "another key than was wrapped");
+    }
+    if (!type_) {
+      type_ = type;
+      blob_ = blob;
+      back_.emplace(std::move(back));
+    }
+    return {};
+  }
+
+  void wrap(const WrappingMechanism& mechanism) {
+    const auto done = come_back(mechanism.type);
+    note("wrap and unwrap it by " + std::string(mechanism.name),
+         done ? Outcome::kSucceeded : Outcome::kRefused, done ? "" : done.error().text());
+  }
+
+  std::optional<bool> flag_of(pkcs11::ObjectHandle key, CK_ATTRIBUTE_TYPE type) {
+    const auto value = link_.on_session(
+        [&](pkcs11::Session& session) { return pkcs11::get_attribute(session, key, type); });
+    return value ? value->flag() : std::nullopt;
+  }
+
+  bool is_hard(pkcs11::ObjectHandle key) {
+    return flag_of(key, CKA_SENSITIVE).value_or(false) &&
+           !flag_of(key, CKA_EXTRACTABLE).value_or(true);
+  }
+
+  void harden() {
+    const std::string act = "keep what it unwraps sensitive and not extractable, as it is asked to";
+    if (!back_) return note(act, Outcome::kNotShown);
+    const bool hard = is_hard(back_->handle());
+    note(act, hard ? Outcome::kSucceeded : Outcome::kRefused,
+         hard ? "" : "C_UnwrapKey: success, and a key that may leave");
+  }
+
+  void refuse_changed() {
+    const std::string act = "refuse a wrapped key that was changed";
+    if (!type_) return note(act, Outcome::kNotShown);
+    Bytes changed = blob_;
+    changed.back() ^= 1;
+    const auto key =
+        link_.objects().unwrap(pkcs11::Mechanism::plain(*type_), wrapping_key_->handle(), changed,
+                               unwrapped_template(Openness::kHard));
+    note(act, key ? Outcome::kRefused : Outcome::kSucceeded,
+         key ? "C_UnwrapKey: success" : key.error().text());
+  }
+
+  /// Under a wrapping key that says so, nothing comes out readable, whoever asks.
+  void heed_template() {
+    const std::string act = "heed CKA_UNWRAP_TEMPLATE";
+    if (!type_) return note(act, Outcome::kNotShown);
+    pkcs11::Attributes hard;
+    const auto key = make_wrapping_key(hard.yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE));
+    if (!key) return note(act, Outcome::kRefused, key.error().text());
+    const auto blob = wrapped(*type_, key->handle());
+    if (!blob) return note(act, Outcome::kNotShown, blob.error().text());
+    const auto mechanism = pkcs11::Mechanism::plain(*type_);
+    const auto asked = link_.objects().unwrap(mechanism, key->handle(), *blob,
+                                              unwrapped_template(Openness::kHard));
+    if (!asked) return note(act, Outcome::kRefused, asked.error().text());
+    const auto soft = link_.objects().unwrap(mechanism, key->handle(), *blob,
+                                             unwrapped_template(Openness::kReadable));
+    const bool heeded = !soft || is_hard(soft->handle());
+    note(act, heeded ? Outcome::kSucceeded : Outcome::kRefused,
+         heeded ? "" : "C_UnwrapKey: success, and a key that may leave");
+  }
+
+  TokenLink& link_;
+  std::vector<AdmissionAct> acts_;
+  std::array<std::uint8_t, 16> block_{};
+  std::optional<SessionObject> material_;
+  std::optional<SessionObject> wrapping_key_;
+  std::optional<CK_MECHANISM_TYPE> type_;  ///< the first that works, and what it made
+  Bytes blob_;
+  std::optional<SessionObject> back_;
+};
+
+}  // namespace
+
+std::vector<AdmissionAct> try_wrapping(TokenLink& link, Random& random) {
+  return WrappingTrials(link, random).run();
+}
+
+}  // namespace keyhold::token
