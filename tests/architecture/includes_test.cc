@@ -168,6 +168,17 @@ TEST(Includes, ThatBreakThePictureAreNoticed) {
   EXPECT_THAT(violations("src/kms/a.cc", "#include \"kms/key.h\"\n#include <vector>\n"), IsEmpty());
 }
 
+// Keys in a token that is not admitted are not in custody.
+TEST(Admission, IsEnforcedWhereverTheProductOpensAToken) {
+  const auto all = sources({"src"});
+  ASSERT_NE(all.at("src/token/admission.h").find("kObserved"), std::string::npos);
+  std::vector<std::string> places;
+  for (const auto& [path, text] : all) {
+    if (text.find("AdmissionRule::kObserved") != std::string::npos) places.push_back(path);
+  }
+  EXPECT_THAT(places, IsEmpty());
+}
+
 TEST(Includes, OfPublicHeadersOfHttpBringNoAsio) {
   // These are private to http/server.cc; every other header may be included by others.
   const std::set<std::string> own = {"src/http/connection.h", "src/http/stream.h"};

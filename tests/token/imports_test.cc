@@ -2,11 +2,11 @@
 // used. What the token computes with it is what OpenSSL computes.
 #include <openssl/hmac.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
 
 #include <algorithm>
 
 #include "base/wrapping_algorithm.h"
+#include "tests/support/brought_material.h"
 #include "tests/support/wrapped_material.h"
 #include "token/openssl.h"
 #include "token/public_key.h"
@@ -16,48 +16,21 @@ namespace keyhold::token::test {
 namespace {
 
 using enum WrappingAlgorithm;
+using keyhold::test::bring_new;
+using keyhold::test::Brought;
+using keyhold::test::brought_pair;
+using keyhold::test::brought_secret;
+using keyhold::test::wrap_material;
 
 constexpr MaterialKind kSymmetric{KeySpec::kSymmetricDefault, KeyUsage::kEncryptDecrypt};
 
-/// Key material that a caller made: its bytes as they are wrapped, and the public half of a pair.
-struct Brought {
-  MaterialKind kind;
-  Secret bytes;
-  Bytes public_key;
-};
+Brought secret(KeySpec spec, std::size_t size) { return brought_secret(spec, size); }
 
-Brought secret(KeySpec spec, std::size_t size) {
-  SystemRandom random;
-  Brought brought{{spec, *row_of(spec).usages.begin()}, Secret(size), {}};
-  random.fill({brought.bytes.data(), size});
-  return brought;
-}
-
-Brought pair(KeySpec spec, KeyUsage usage, EVP_PKEY* made) {
-  const openssl::Key key(made);
-  Brought brought{{spec, usage}, {}, {}};
-  unsigned char* encoded = nullptr;
-  const std::unique_ptr<PKCS8_PRIV_KEY_INFO, openssl::Freed<PKCS8_PRIV_KEY_INFO_free>> info(
-      EVP_PKEY2PKCS8(key.get()));
-  int size = i2d_PKCS8_PRIV_KEY_INFO(info.get(), &encoded);
-  brought.bytes = Secret(ByteView(encoded, static_cast<std::size_t>(size)));
-  OPENSSL_free(encoded);
-  encoded = nullptr;
-  size = i2d_PUBKEY(key.get(), &encoded);
-  brought.public_key.assign(encoded, encoded + size);
-  OPENSSL_free(encoded);
-  return brought;
-}
-
-Brought curve(KeySpec spec, KeyUsage usage) {
-  return pair(spec, usage, EVP_EC_gen(PublicKey::curve_name(spec)));
-}
+Brought curve(KeySpec spec, KeyUsage usage) { return bring_new({spec, usage}); }
 
 Brought rsa(KeyUsage usage, unsigned bits = 2048) {
-  return pair(KeySpec::kRsa2048, usage, EVP_RSA_gen(bits));
+  return brought_pair({KeySpec::kRsa2048, usage}, EVP_RSA_gen(bits));
 }
-
-using keyhold::test::wrap_material;
 
 class ImportsTest : public TokenTest {
  protected:

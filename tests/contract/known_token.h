@@ -1,0 +1,49 @@
+// The token of this process, which tests/contract/on_token.py made, and what is known of it:
+// its profile in hsm-config/ and its table in tests/golden/tokens/.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/key_spec.h"
+#include "base/secret.h"
+#include "token/profile.h"
+#include "token/token.h"
+
+namespace keyhold::token::contract {
+
+class KnownToken {
+ public:
+  /// Throws where the environment names none.
+  static const KnownToken& of_process();
+
+  const Profile& profile() const { return profile_; }
+  Secret pin() const;
+
+  /// Why it is not admitted; empty if it is.
+  const std::string& refusal() const { return refusal_; }
+
+  /// Whether a service could work with it, its admission aside: it serves symmetric keys.
+  bool is_usable() const { return lack(MaterialKind{}).empty(); }
+
+  // What it lacks, as the table has it; empty where it lacks nothing.
+  std::string lack(KeySpec spec, Algorithm algorithm) const;
+  /// For all algorithms of the kind.
+  std::string lack(MaterialKind kind) const;
+  /// For such a material under such an algorithm.
+  std::string lack(MaterialKind kind, WrappingAlgorithm algorithm) const;
+  /// Where it is done: "token", "service" or "nowhere".
+  std::string place(KeySpec spec, Algorithm algorithm) const;
+  std::string place(MaterialKind kind, WrappingAlgorithm algorithm) const;
+
+ private:
+  KnownToken();
+  const std::string& row(const std::string& name) const;
+  static std::string lack_of(const std::string& row);
+
+  Profile profile_;
+  std::map<std::string, std::string> rows_;  ///< "RSA_2048 RSAES_OAEP_SHA_1" → "token"
+  std::string refusal_;
+};
+
+}  // namespace keyhold::token::contract
