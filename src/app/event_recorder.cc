@@ -3,6 +3,7 @@
 #include "audit/event.h"
 #include "audit/event_bridge.h"
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "iam/arn_parts.h"
 
@@ -102,9 +103,11 @@ Result<void> EventRecorder::record_call(const RecordedCall& call) {
     event.tls = {call.tls.version, call.tls.cipher_suite, std::string(call.host)};
   }
   event.recipient_account_id = call.requester.account;
-  return trail_->append(audit::render(event), record.effect == api::Effect::kWrite
-                                                  ? audit::Durability::kBeforeReturn
-                                                  : usages_);
+  json::Writer line;
+  audit::render(event, line);
+  return trail_->append(line.text(), record.effect == api::Effect::kWrite
+                                         ? audit::Durability::kBeforeReturn
+                                         : usages_);
 }
 
 void EventRecorder::close() {

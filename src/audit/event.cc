@@ -122,8 +122,7 @@ ServiceEvent deletion_event(
 
 }  // namespace
 
-std::string render(const ApiCallEvent& event) {
-  json::Writer json;
+void render(const ApiCallEvent& event, json::Writer& json) {
   json.begin_object();
   member(json, "eventVersion", kEventVersion);
   write_identity(json, event.identity);
@@ -157,6 +156,11 @@ std::string render(const ApiCallEvent& event) {
     json.end_object();
   }
   json.end_object();
+}
+
+std::string render(const ApiCallEvent& event) {
+  json::Writer json;
+  render(event, json);
   return std::string(json.text());
 }
 

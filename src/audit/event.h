@@ -14,6 +14,10 @@
 #include "base/error.h"
 #include "base/vocabulary.h"
 
+namespace keyhold::json {
+class Writer;
+}
+
 namespace keyhold::audit {
 
 /// A value already in JSON on one line, as json::Writer makes it. Empty: `null`, or the member left
@@ -107,6 +111,7 @@ struct Rotation {
 };
 
 /// A record on one line, without a line end.
+void render(const ApiCallEvent& event, json::Writer& line);
 std::string render(const ApiCallEvent& event);
 std::string render(const ServiceEvent& event);
 

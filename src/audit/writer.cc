@@ -172,10 +172,9 @@ Writer::Writer(Options options, std::filesystem::path path, std::unique_ptr<File
 
 Writer::~Writer() { static_cast<void>(close()); }
 
-Result<void> Writer::append(std::string line, Durability durability) {
-  if (line.find('\n') != std::string::npos)
+Result<void> Writer::append(std::string_view line, Durability durability) {
+  if (line.find('\n') != std::string_view::npos)
     throw std::invalid_argument("an audit record holds a line end");
-  line += '\n';
   return durability == Durability::kLater ? append_later(line) : append_now(line);
 }
 
@@ -190,8 +189,8 @@ Result<void> Writer::append_later(std::string_view line) {
     Queue& queue = queues_.here();
     const std::lock_guard lock(queue.mutex);
     if (closed_) return not_written("the writer is closed");
-    if (!reserve(line.size())) return not_written("the queue is full");
-    queue.text += line;
+    if (!reserve(line.size() + 1)) return not_written("the queue is full");
+    queue.text.append(line).push_back('\n');
   }
   // Most lines find the flusher waiting for company already, or at work.
   const bool first = !later_queued_.load() && !later_queued_.exchange(true);
@@ -205,10 +204,10 @@ Result<void> Writer::append_later(std::string_view line) {
 Result<void> Writer::append_now(std::string_view line) {
   std::unique_lock lock(mutex_);
   if (closing_) return not_written("the writer is closed");
-  if (!reserve(line.size())) return not_written("the queue is full");
+  if (!reserve(line.size() + 1)) return not_written("the queue is full");
   const std::shared_ptr<Group> group = next_;
   if (group->text.empty()) wake_.notify_one();
-  group->text += line;
+  group->text.append(line).push_back('\n');
   group->decided.wait(lock, [&] { return group->outcome != Outcome::kPending; });
   if (group->outcome == Outcome::kFailed) return not_written("see the log");
   return {};

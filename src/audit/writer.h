@@ -61,7 +61,7 @@ class Writer {
 
   /// Hands in one line, without a line end in it (that would be a bug: std::invalid_argument).
   /// kKmsInternal if it could not be made durable, if the queue is full, or after close().
-  Result<void> append(std::string line, Durability durability);
+  Result<void> append(std::string_view line, Durability durability);
 
   /// Writes what is queued and ends the writer. kKmsInternal if lines were lost. Again: the same
   /// outcome.

@@ -8,8 +8,8 @@
 namespace keyhold::iam {
 namespace {
 
-constexpr std::string_view kBlanks = " \t";
-constexpr std::string_view kSeparators = " \t,";
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_separator(char c) { return is_blank(c) || c == ','; }
 
 Error incomplete(std::string message) {
   return Error(ErrorCode::kIncompleteSignature, std::move(message));
@@ -28,11 +28,12 @@ constexpr std::size_t kSignedHeaders = 2;
 /// one inside a value leaves a piece without an equal sign.
 Result<void> read_parameters(std::string_view text, std::string_view header,
                              std::array<Parameter, 3>& parameters) {
-  std::size_t at = 0;
-  while ((at = text.find_first_not_of(kSeparators, at)) != std::string_view::npos) {
-    const std::size_t end = std::min(text.find_first_of(kSeparators, at), text.size());
-    const std::string_view piece = text.substr(at, end - at);
-    at = end;
+  for (;;) {
+    const auto begin = std::find_if_not(text.begin(), text.end(), is_separator);
+    if (begin == text.end()) return {};
+    const auto end = std::find_if(begin, text.end(), is_separator);
+    const std::string_view piece(begin, end);
+    text = std::string_view(end, text.end());
     const std::size_t equals = piece.find('=');
     if (equals == std::string_view::npos) {
       return incomplete("'" + printable(piece) +
@@ -53,7 +54,6 @@ Result<void> read_parameters(std::string_view text, std::string_view header,
     }
     known->value = piece.substr(equals + 1);
   }
-  return {};
 }
 
 }  // namespace
@@ -67,15 +67,15 @@ std::string printable(std::string_view text) {
 }
 
 Result<AuthorizationHeader> parse_authorization_header(std::string_view value, DateHeader date) {
-  const std::size_t algorithm_end = std::min(value.find_first_of(kBlanks), value.size());
-  const std::string_view algorithm = value.substr(0, algorithm_end);
+  const auto algorithm_end = std::find_if(value.begin(), value.end(), is_blank);
+  const std::string_view algorithm(value.begin(), algorithm_end);
   if (algorithm != sigv4::kAlgorithm)
     return incomplete("Unsupported AWS 'algorithm': '" + printable(algorithm) + "'.");
 
   // In the order in which AWS complains of their absence.
   std::array<Parameter, 3> parameters = {
       {{"Credential", {}}, {"Signature", {}}, {"SignedHeaders", {}}}};
-  TRY(read_parameters(value.substr(algorithm_end), value, parameters));
+  TRY(read_parameters(std::string_view(algorithm_end, value.end()), value, parameters));
 
   std::string missing;
   for (const Parameter& parameter : parameters) {

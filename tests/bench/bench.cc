@@ -199,9 +199,11 @@ std::string machine() {
 
 /// A while of nothing but Encrypt, for who wants to look at the service meanwhile.
 void be_a_load(const Options& options) {
-  const Service service(options.programs, Transport::kPlain, options.settings);
+  const Transport transport = options.transports == "tls" ? Transport::kTls : Transport::kPlain;
+  const Service service(options.programs, transport, options.settings);
   LoadPlan plan;
   plan.port = service.port();
+  plan.transport = transport;
   plan.connections = kMany;
   plan.threads = 2;
   plan.time = std::chrono::seconds(10);
