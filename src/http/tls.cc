@@ -115,6 +115,7 @@ bool set_parameters(SSL_CTX* context) {
                                    SSL_OP_PRIORITIZE_CHACHA | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context, 1);  // a record's head and body in one read
   // Tickets hold what resumption needs; a cache here would be a lock that all connections share.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   // A session whose connection merely ended may be resumed (RFC 8446 section 6.1).
