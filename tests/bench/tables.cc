@@ -43,7 +43,7 @@ const Compared* find(const std::vector<Compared>& compared, const std::string& o
 std::string comparison_table(const std::vector<Compared>& compared) {
   std::ostringstream out;
   out << "| operation | transport | connections | rate to bare | wanted | p50 bare, Keyhold (us) | "
-         "p99 (us) | CPU bare, Keyhold (us) | CPU to bare | bad |\n"
+         "p99 (us) | CPU client, bare, Keyhold (us) | CPU to bare | bad |\n"
       << "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
   for (const Compared& each : compared) {
     if (each.of.operation == Service::kRefused) continue;
@@ -54,6 +54,7 @@ std::string comparison_table(const std::vector<Compared>& compared) {
         << number(median(each.bare, &Measurement::p50), 0) << ", "
         << number(median(each.keyhold, &Measurement::p50), 0) << " | "
         << number(median(each.keyhold, &Measurement::p99), 0) << " | "
+        << number(median(each.bare, &Measurement::client_us), 1) << ", "
         << number(median(each.bare, &Measurement::server_us), 1) << ", "
         << number(median(each.keyhold, &Measurement::server_us), 1) << " | "
         << with_spread(ratio_of(each.keyhold, each.bare, &Measurement::server_us), 2) << " | "
