@@ -57,12 +57,11 @@ std::string imports_seen(const TokenCheck& check) {
 }
 
 std::string wrapping_seen(const std::vector<AdmissionAct>& acts) {
-  std::string out;
+  std::string out = "# Wrapped custody:\n";
   for (const AdmissionAct& act : acts) {
-    if (!out.empty()) out += "; ";
-    out += act.act + ": " + std::string(to_string(act.outcome));
+    out.append("#   ").append(to_string(act.outcome)).append(": ").append(act.act).append("\n");
   }
-  return out.empty() ? out : "# Wrapped custody: " + out + ".\n";
+  return out;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "app/commands/token_check_report.h"
 
+#include <algorithm>
 #include <iostream>
 #include <string_view>
 #include <vector>
@@ -45,17 +46,26 @@ void print_acts(std::string_view title, const std::vector<token::AdmissionAct>& 
 
 /// A row for the ways of a kind of key that are alike.
 void print_imports(const std::vector<ImportWay>& ways) {
-  std::cout << "\nimports\n";
-  for (auto way = ways.begin(); way != ways.end();) {
-    std::string name(to_string(way->kind.spec));
-    name.append(" ").append(to_string(way->kind.usage)).append(" under");
-    const ImportWay& first = *way;
-    for (std::string_view comma = " ";
-         way != ways.end() && way->kind == first.kind && way->seen == first.seen; ++way) {
-      name.append(comma).append(to_string(way->algorithm));
-      comma = ", ";
+  struct Row {
+    const ImportWay* first;
+    std::string name;
+  };
+  std::vector<Row> rows;
+  for (const ImportWay& way : ways) {
+    const auto alike = std::ranges::find_if(rows, [&](const Row& row) {
+      return row.first->kind == way.kind && row.first->seen == way.seen;
+    });
+    if (alike != rows.end()) {
+      alike->name.append(", ").append(to_string(way.algorithm));
+      continue;
     }
-    print_row(place_word(first.seen.place), name, first.seen.lacks);
+    std::string name(to_string(way.kind.spec));
+    name.append(" ").append(to_string(way.kind.usage)).append(" under ");
+    rows.push_back({&way, name.append(to_string(way.algorithm))});
+  }
+  std::cout << "\nimports\n";
+  for (const auto& [first, name] : rows) {
+    print_row(place_word(first->seen.place), name, first->seen.lacks);
   }
 }
 
