@@ -171,7 +171,7 @@ folder=$1
 shift
 rm -rf "$folder/state" "$folder/store"
 mkdir "$folder/state" "$folder/store"
-port=$((20000 + $$ % 20000))
+port=$((20000 + $$ % 10000 * 2))
 swtpm socket --tpm2 --tpmstate dir="$folder/state" --flags not-need-init,startup-clear --daemon \\
   --pid file="$folder/swtpm.pid" \\
   --ctrl type=tcp,port=$((port + 1)),bindaddr=127.0.0.1 --server type=tcp,port=$port,bindaddr=127.0.0.1
