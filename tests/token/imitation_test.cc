@@ -177,7 +177,9 @@ TEST_F(ImitationTest, AModuleThatWantsFunctionsToLockByAndOneThatRefusesThem) {
 
 TEST_F(ImitationTest, SessionsThatMayNotBeOpenedFast) {
   imitate("C_OpenSession * imitate:spaced-ms=30\n");
-  open({"sessions.open_interval=40ms", "recovery.backoff_first=5ms", "recovery.backoff_last=20ms"});
+  // So much longer that a thread which wakes late on a busy machine comes before the next one.
+  open(
+      {"sessions.open_interval=200ms", "recovery.backoff_first=5ms", "recovery.backoff_last=20ms"});
   files_.forget_calls();
   // As many at once as there are threads.
   std::vector<std::thread> threads;
