@@ -164,14 +164,17 @@ Result<std::unique_ptr<OwnerSession>> SessionPool::open_owner() {
 
 Result<Session> SessionPool::open_session() {
   if (options_.open_interval.count() > 0) {
-    // Each waits for its own turn: the lock is held for no longer than it takes to draw one.
-    Deadline turn;
-    {
-      const std::lock_guard guard(turn_mutex_);
-      turn = std::max(std::chrono::steady_clock::now(), next_turn_);
-      next_turn_ = turn + options_.open_interval;
+    // A turn is taken by who is awake for it, so that the next one is counted from there: on a busy
+    // machine a thread wakes late. The lock is not held meanwhile, nor while the token answers.
+    std::unique_lock guard(turn_mutex_);
+    for (auto now = std::chrono::steady_clock::now(); now < next_turn_;
+         now = std::chrono::steady_clock::now()) {
+      const Deadline turn = next_turn_;
+      guard.unlock();
+      std::this_thread::sleep_until(turn);
+      guard.lock();
     }
-    std::this_thread::sleep_until(turn);
+    next_turn_ = std::chrono::steady_clock::now() + options_.open_interval;
   }
   return Session::open(module_, slot_id_.load(), options_.access);
 }
