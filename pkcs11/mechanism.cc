@@ -102,8 +102,8 @@ Result<Mechanism> Mechanism::ecb_encrypt_data(ByteView data) {
   return out;
 }
 
-Mechanism Mechanism::aes_key_wrap(ByteView iv) {
-  Mechanism out(CKM_AES_KEY_WRAP);
+Mechanism Mechanism::aes_key_wrap(ByteView iv, CK_MECHANISM_TYPE type) {
+  Mechanism out(type);
   out.state_->first.assign(iv.begin(), iv.end());
   out.state_->mechanism.pParameter = input(out.state_->first);
   out.state_->mechanism.ulParameterLen = length(out.state_->first);

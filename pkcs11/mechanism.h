@@ -28,8 +28,9 @@ class Mechanism {
   /// non-zero multiple of 16 (CKR_MECHANISM_PARAM_INVALID).
   static Result<Mechanism> ecb_encrypt_data(ByteView data);
 
-  /// CKM_AES_KEY_WRAP, with an initial value other than RFC 3394's.
-  static Mechanism aes_key_wrap(ByteView iv);
+  /// CKM_AES_KEY_WRAP or one of its kin, with an initial value that is handed over; without one, as
+  /// plain() makes it, the module takes the standard's.
+  static Mechanism aes_key_wrap(ByteView iv, CK_MECHANISM_TYPE type = CKM_AES_KEY_WRAP);
 
   /// CKM_RSA_PKCS_OAEP with MGF1 over the same hash (CKM_SHA_1, CKM_SHA256, CKM_SHA384, CKM_SHA512;
   /// others CKR_MECHANISM_PARAM_INVALID) and a label, mostly empty.

@@ -243,6 +243,18 @@ CK_RV imitate(std::string_view what, Entry entry, Args&... args) {
     std::vector<CK_ATTRIBUTE> kept;
     const auto refusal = Imitator::generate_key(what, std::get<2>(given), std::get<3>(given), kept);
     return refusal ? *refusal : entry(args...);
+  } else if constexpr (kId == kC_WrapKey) {
+    CK_MECHANISM kept{};
+    const auto refusal = Imitator::key_wrap(what, std::get<1>(given), kept);
+    return refusal ? *refusal : entry(args...);
+  } else if constexpr (kId == kC_UnwrapKey) {
+    CK_MECHANISM mechanism{};
+    std::vector<CK_ATTRIBUTE> kept;
+    auto refusal = Imitator::key_wrap(what, std::get<1>(given), mechanism);
+    if (!refusal) {
+      refusal = Imitator::unwrap_key(what, std::get<5>(given), std::get<6>(given), kept);
+    }
+    return refusal ? *refusal : entry(args...);
   } else if constexpr (kId == kC_EncryptInit) {
     Imitator::OwnMechanism kept;
     const auto refusal = imitator.encrypt_init(what, std::get<0>(given), std::get<1>(given), kept);

@@ -29,6 +29,20 @@ void draw(std::span<std::uint8_t> out) {
   if (::getrandom(out.data(), out.size(), 0) != static_cast<ssize_t>(out.size())) std::abort();
 }
 
+bool is_true(const CK_ATTRIBUTE* attributes, CK_ULONG count, CK_ATTRIBUTE_TYPE type) {
+  return std::ranges::any_of(std::span(attributes, count), [type](const CK_ATTRIBUTE& one) {
+    return one.type == type && *static_cast<const CK_BBOOL*>(one.pValue) != CK_FALSE;
+  });
+}
+
+Imitator::Refusal refuse_both(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
+  const bool both = is_true(attributes, count, CKA_SENSITIVE) &&
+                    is_true(attributes, count, CKA_EXTRACTABLE);
+  return both ? Imitator::Refusal(CKR_TEMPLATE_INCONSISTENT) : std::nullopt;
+}
+
+constexpr std::array<std::uint8_t, 8> kKeyWrapIv = {0xa6, 0xa6, 0xa6, 0xa6, 0xa6, 0xa6, 0xa6, 0xa6};
+
 }  // namespace
 
 Imitator::Refusal Imitator::initialize(std::string_view what, const void* args) {
@@ -64,6 +78,7 @@ Imitator::Refusal Imitator::login(std::string_view what, CK_BYTE*& pin, CK_ULONG
 Imitator::Refusal Imitator::generate_key(std::string_view what, CK_ATTRIBUTE*& attributes,
                                          CK_ULONG count, std::vector<CK_ATTRIBUTE>& kept) {
   if (what.empty()) return std::nullopt;
+  if (what == "no-sensitive-extractable") return refuse_both(attributes, count);
   const bool shortens = name_of(what) == "short-id";
   kept.assign(attributes, attributes + count);
   attributes = kept.data();
@@ -77,6 +92,39 @@ Imitator::Refusal Imitator::generate_key(std::string_view what, CK_ATTRIBUTE*& a
     if (type == CKK_GENERIC_SECRET) return CKR_TEMPLATE_INCONSISTENT;
     if (type != CKK_AES) attribute.pValue = &generic;  // the module behind knows these alone
   }
+  return std::nullopt;
+}
+
+Imitator::Refusal Imitator::key_wrap(std::string_view what, CK_MECHANISM*& mechanism,
+                                     CK_MECHANISM& kept) {
+  if (what.empty() || mechanism == nullptr) return std::nullopt;
+  kept = *mechanism;
+  if (name_of(what) == "mechanism") {
+    if (mechanism->mechanism != number_of(what)) return CKR_MECHANISM_INVALID;
+    kept.mechanism = CKM_AES_KEY_WRAP_PAD;
+  } else if (what == "standard-iv") {
+    const std::span<const std::uint8_t> iv(static_cast<const std::uint8_t*>(kept.pParameter),
+                                           kept.ulParameterLen);
+    if (!std::ranges::equal(iv, kKeyWrapIv)) return CKR_MECHANISM_PARAM_INVALID;
+    kept.pParameter = nullptr;
+    kept.ulParameterLen = 0;
+  }
+  mechanism = &kept;
+  return std::nullopt;
+}
+
+Imitator::Refusal Imitator::unwrap_key(std::string_view what, CK_ATTRIBUTE*& attributes,
+                                       CK_ULONG count, std::vector<CK_ATTRIBUTE>& kept) {
+  if (what == "no-sensitive-extractable") return refuse_both(attributes, count);
+  if (what != "readable") return std::nullopt;
+  static CK_BBOOL no = CK_FALSE;
+  static CK_BBOOL yes = CK_TRUE;
+  kept.assign(attributes, attributes + count);
+  for (CK_ATTRIBUTE& attribute : kept) {
+    if (attribute.type == CKA_SENSITIVE) attribute.pValue = &no;
+    if (attribute.type == CKA_EXTRACTABLE) attribute.pValue = &yes;
+  }
+  attributes = kept.data();
   return std::nullopt;
 }
 

@@ -35,6 +35,10 @@ class Imitator {
     CK_GCM_PARAMS parameters{};
     std::array<std::uint8_t, 16> iv{};
   };
+  /// Changes the mechanism in `kept` to the one that the module behind knows.
+  static Refusal key_wrap(std::string_view what, CK_MECHANISM*& mechanism, CK_MECHANISM& kept);
+  static Refusal unwrap_key(std::string_view what, CK_ATTRIBUTE*& attributes, CK_ULONG count,
+                            std::vector<CK_ATTRIBUTE>& kept);
   Refusal encrypt_init(std::string_view what, CK_SESSION_HANDLE session, CK_MECHANISM*& mechanism,
                        OwnMechanism& kept);
 

@@ -20,6 +20,13 @@ constexpr auto kImitations = std::to_array<ImitationRow>({
     {"C_Login", "pin-prefix", ImitationRow::Value::kText},
     {"C_GenerateKey", "short-id", ImitationRow::Value::kNumber},
     {"C_GenerateKey", "hmac-keys-of-hash", ImitationRow::Value::kNone},
+    {"C_GenerateKey", "no-sensitive-extractable", ImitationRow::Value::kNone},
+    {"C_WrapKey", "standard-iv", ImitationRow::Value::kNone},
+    {"C_WrapKey", "mechanism", ImitationRow::Value::kNumber},
+    {"C_UnwrapKey", "standard-iv", ImitationRow::Value::kNone},
+    {"C_UnwrapKey", "mechanism", ImitationRow::Value::kNumber},
+    {"C_UnwrapKey", "no-sensitive-extractable", ImitationRow::Value::kNone},
+    {"C_UnwrapKey", "readable", ImitationRow::Value::kNone},
     {"C_EncryptInit", "iv-in-buffer", ImitationRow::Value::kNone},
     {"C_EncryptInit", "iv-behind-message", ImitationRow::Value::kNone},
 });

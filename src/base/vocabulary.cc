@@ -105,7 +105,8 @@ template <>
 constexpr Spellings<RotationType, 2> spellings<RotationType>{
     {{RotationType::kAutomatic, "AUTOMATIC"}, {RotationType::kOnDemand, "ON_DEMAND"}}};
 template <>
-constexpr Spellings<Custody, 3> spellings<Custody>{{{Custody::kResident, "resident"},
+constexpr Spellings<Custody, 4> spellings<Custody>{{{Custody::kResident, "resident"},
+                                                    {Custody::kWrapped, "wrapped"},
                                                     {Custody::kHostStaged, "host-staged"},
                                                     {Custody::kImported, "imported"}}};
 template <>

@@ -104,6 +104,9 @@ enum class RotationType : std::uint8_t { kAutomatic, kOnDemand };
 /// How a key material is held; fixed when it is made.
 enum class Custody : std::uint8_t {
   kResident,  ///< born in the token, never extractable
+  /// Born in the token, and outside of it only wrapped under a key that never leaves it; unwrapped
+  /// there to be used.
+  kWrapped,
   /// A padding that the token does not know is removed outside of it: of what the key decrypts, or
   /// of the key itself when it was imported.
   kHostStaged,

@@ -4,11 +4,14 @@
 #include <functional>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "token/admission_trial.h"
 #include "token/construction.h"
+#include "token/key_kind.h"
 #include "token/key_template.h"
+#include "token/key_wrapping.h"
 #include "token/message_key.h"
 #include "token/token.h"
 
@@ -76,6 +79,7 @@ class Trials {
       TRY(forbid("derive an extractable key from a key material", Weight::kReported,
                  [this] { return derive_extractable(); }));
     }
+    if (link_.profile().custody == MaterialCustody::kWrapped) TRY(forbid_with_wrapped());
     return std::move(report_);
   }
 
@@ -384,6 +388,81 @@ class Trials {
     const auto child = link_.objects().derive(*mechanism, key_->handle(), attributes);
     if (!child) return refused(child.error());
     return read_value(child->handle());
+  }
+
+  // What would take a key material out that is held wrapped.
+
+  /// A material as it is kept, under the key that wraps it.
+  struct Wrapped {
+    SessionObject wrapping_key;
+    Bytes blob;
+  };
+  pkcs11::Result<Wrapped> wrap_material() {
+    const Profile& profile = link_.profile();
+    PKCS11_TRY_ASSIGN(SessionObject wrapping_key,
+                      link_.objects().generate(
+                          pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
+                          custody_wrapping_key_template(profile, Residence::kSession, name(),
+                                                        "keyhold admission")));
+    std::vector<CK_MECHANISM_TYPE> types = {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP};
+    if (profile.wrap_mechanism != 0) types = {profile.wrap_mechanism};
+    std::optional<pkcs11::Error> trouble;
+    for (const CK_MECHANISM_TYPE type : types) {
+      auto blob = generate_wrapped(link_, CKM_AES_KEY_GEN, generated_to_wrap_template(profile, {}),
+                                   type, wrapping_key.handle());
+      if (blob) return Wrapped{std::move(wrapping_key), std::move(*blob)};
+      trouble = blob.error();
+    }
+    return *trouble;
+  }
+
+  Result<void> forbid_with_wrapped() {
+    const auto wrapped = wrap_material();
+    const auto with = [&](Trial (Trials::*act)(const Wrapped&)) -> Attempt {
+      return [this, &wrapped, act]() -> Trial {
+        if (!wrapped) return {Outcome::kNotShown, wrapped.error().text()};
+        return (this->*act)(*wrapped);
+      };
+    };
+    TRY(forbid("wrap a key material again that was unwrapped to be used", Weight::kFatal,
+               with(&Trials::wrap_unwrapped)));
+    TRY(forbid("decrypt a wrapped key material as if it were data", Weight::kFatal,
+               with(&Trials::decrypt_wrapped)));
+    return forbid("unwrap a wrapped key material readable", Weight::kReported,
+                  with(&Trials::unwrap_readable));
+  }
+
+  Trial wrap_unwrapped(const Wrapped& wrapped) {
+    const auto key = token::unwrap(link_, wrapped.blob, wrapped.wrapping_key.handle(),
+                                   unwrapped_to_use_template(link_.profile(), {}));
+    if (!key) return {Outcome::kNotShown, key.error().text()};
+    for (const CK_MECHANISM_TYPE type : {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP}) {
+      if (token::wrap(link_, type, wrapped.wrapping_key.handle(), key->handle())) {
+        return {Outcome::kSucceeded, {}};
+      }
+    }
+    if (is_soft(key->handle())) return {Outcome::kSucceeded, "it is extractable or not sensitive"};
+    return {Outcome::kRefused, "C_WrapKey: by no mechanism"};
+  }
+
+  Trial decrypt_wrapped(const Wrapped& wrapped) {
+    const auto blocks = ByteView(wrapped.blob).last(32);
+    const auto mechanism = pkcs11::Mechanism::plain(CKM_AES_ECB);
+    Secret out(blocks.size());
+    const auto decrypted = link_.on_session([&](pkcs11::Session& session) {
+      return pkcs11::decrypt_into(session, mechanism, wrapped.wrapping_key.handle(), blocks,
+                                  {out.data(), out.size()});
+    });
+    if (decrypted) return {Outcome::kSucceeded, {}};
+    return judged(decrypted.error());
+  }
+
+  Trial unwrap_readable(const Wrapped& wrapped) {
+    pkcs11::Attributes attributes = unwrapped_to_wrap_template(link_.profile(), {});
+    attributes.no(CKA_SENSITIVE);
+    const auto key = token::unwrap(link_, wrapped.blob, wrapped.wrapping_key.handle(), attributes);
+    if (!key) return refused(key.error());
+    return read_value(key->handle());
   }
 
   TokenLink& link_;

@@ -20,7 +20,6 @@
 namespace keyhold::token {
 namespace {
 
-constexpr CK_MECHANISM_TYPE kAesKeyWrapKwp = 0x210B;  // PKCS#11 3.0, newer than the header
 // CKM_AES_KEY_WRAP_PAD is RFC 5649 to some tokens and something else to others.
 constexpr std::array<CK_MECHANISM_TYPE, 2> kCandidates = {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD};
 constexpr std::string_view kLabel = "keyhold probe";

@@ -13,6 +13,8 @@
 
 namespace keyhold::token {
 
+inline constexpr CK_MECHANISM_TYPE kAesKeyWrapKwp = 0x210B;  // PKCS#11 3.0, newer than the header
+
 /// How the keys of a form are made.
 struct KeyKind {
   KeyForm form;
@@ -25,6 +27,9 @@ const KeyKind* find_kind(KeyForm form);
 
 /// By which a token of that profile makes keys of a form.
 CK_MECHANISM_TYPE generation_of(const Profile& profile, const KeyKind& kind);
+
+/// What the sealing key of a custody key is.
+inline constexpr MaterialKind kSealingKind{KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac};
 
 /// The CKA_KEY_TYPE of an HMAC key in a token of that profile.
 CK_KEY_TYPE hmac_key_type(const Profile& profile, KeySpec spec);

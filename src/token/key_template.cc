@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <vector>
 
 #include "token/construction.h"
 #include "token/key_kind.h"
@@ -185,6 +186,66 @@ pkcs11::Attributes unwrapped_material_template(const Profile& profile, MaterialK
        {CKA_VALUE_LEN, CKA_ID, CKA_LABEL, CKA_COPYABLE, CKA_MODIFIABLE}) {
     attributes.remove(type);
   }
+  return attributes;
+}
+
+pkcs11::Attributes custody_wrapping_key_template(const Profile& profile, Residence residence,
+                                                 ByteView id, std::string_view label) {
+  pkcs11::Attributes attributes;
+  attributes.number(CKA_CLASS, CKO_SECRET_KEY)
+      .number(CKA_KEY_TYPE, CKK_AES)
+      .number(CKA_VALUE_LEN, kDerivedKeySize);
+  reside(attributes, residence);
+  attributes.yes(CKA_PRIVATE).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
+  for (const CK_ATTRIBUTE_TYPE usage : kUsages) attributes.no(usage);
+  std::vector<CK_MECHANISM_TYPE> mechanisms = {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD,
+                                               CKM_AES_KEY_WRAP};
+  if (profile.wrap_mechanism != 0) mechanisms = {profile.wrap_mechanism};
+  attributes.yes(CKA_WRAP).yes(CKA_UNWRAP).mechanisms(CKA_ALLOWED_MECHANISMS, mechanisms);
+  if (profile.sensitive_with_extractable == SensitiveWithExtractable::kYes) {
+    // Not CKA_EXTRACTABLE, without which nothing could be wrapped anew.
+    pkcs11::Attributes unwrapped;
+    unwrapped.yes(CKA_SENSITIVE);
+    attributes.nested(CKA_UNWRAP_TEMPLATE, std::move(unwrapped));
+  }
+  attributes.bytes(CKA_ID, id).text(CKA_LABEL, label).no(CKA_COPYABLE).no(CKA_MODIFIABLE);
+  drop(profile, attributes);
+  return attributes;
+}
+
+pkcs11::Attributes custody_sealing_key_template(const Profile& profile, Residence residence,
+                                                ByteView id, std::string_view label) {
+  return hmac_key_template(profile, residence, kSealingKind, id, label);
+}
+
+namespace {
+
+void make_extractable(const Profile& profile, pkcs11::Attributes& attributes) {
+  attributes.yes(CKA_EXTRACTABLE);
+  if (profile.sensitive_with_extractable == SensitiveWithExtractable::kNo) {
+    attributes.no(CKA_SENSITIVE);
+  }
+}
+
+}  // namespace
+
+pkcs11::Attributes generated_to_wrap_template(const Profile& profile, MaterialKind kind) {
+  pkcs11::Attributes attributes = secret_template(profile, Residence::kSession, kind, {}, {});
+  attributes.remove(CKA_ID).remove(CKA_LABEL);
+  make_extractable(profile, attributes);
+  return attributes;
+}
+
+pkcs11::Attributes unwrapped_to_wrap_template(const Profile& profile, MaterialKind kind) {
+  pkcs11::Attributes attributes = unwrapped_material_template(profile, kind, Custody::kWrapped);
+  make_extractable(profile, attributes);
+  return attributes;
+}
+
+pkcs11::Attributes unwrapped_to_use_template(const Profile& profile, MaterialKind kind) {
+  pkcs11::Attributes attributes = unwrapped_material_template(profile, kind, Custody::kWrapped);
+  attributes.no(CKA_COPYABLE).no(CKA_MODIFIABLE);
+  drop(profile, attributes);
   return attributes;
 }
 

@@ -130,6 +130,28 @@ Result<GeneratedMaterial> Materials::generate(const Inside& inside, const Object
   return std::move(*proven);
 }
 
+Result<GeneratedMaterial> Materials::generate_wrapped(const Inside& inside, const CustodyKey& key,
+                                                      const ObjectName& name, MaterialKind kind,
+                                                      ByteView subject) {
+  TRY(capabilities_.check_kind(kind));
+  TRY_ASSIGN(WrappedMaterials::New made, wrapped_.generate(inside, key, kind));
+  auto proven = prove_new(made.object.handle(), kind, nullptr);
+  if (!proven) return guard_.fail(inside, proven.error(), "proving a new key", Repeatable::kNo);
+  proven->custody = Custody::kWrapped;
+  auto form =
+      std::make_shared<WrappedForm>(WrappedForm{key.object_name, std::move(made.blob), {}});
+  const Material material{.object_name = name,
+                          .construction = proven->construction,
+                          .check_value = proven->check_value,
+                          .subject = Bytes(subject.begin(), subject.end()),
+                          .kind = kind,
+                          .custody = proven->custody,
+                          .wrapped = form};
+  TRY_ASSIGN(form->seal, wrapped_.seal(inside, material));
+  proven->wrapped = *form;
+  return std::move(*proven);
+}
+
 Result<std::optional<GeneratedMaterial>> Materials::adopt(const Inside& inside,
                                                           const ObjectName& name,
                                                           MaterialKind kind) {
@@ -180,7 +202,7 @@ Result<void> Materials::destroy(const Inside& inside, const ObjectName& name) {
       const auto seen = link_.look();
       if (!seen) return guard_.lost(inside, "looking for an object: " + seen.error().text());
     }
-    cache_.forget(name);
+    forget(name);
     for (const pkcs11::ObjectHandle object : *found) {
       const auto destroyed = link_.once(
           [&](pkcs11::Session& session) { return pkcs11::destroy_object(session, object); });
@@ -193,11 +215,29 @@ Result<void> Materials::destroy(const Inside& inside, const ObjectName& name) {
     if (!left) return guard_.fail(inside, left.error(), "looking for an object");
     if (!left->empty()) return internal("a destroyed object is still there: " + name.hex());
   }
-  cache_.forget(name);
+  forget(name);
+  link_.objects().collect();
   return folders_.sync_changes_since(mark);
 }
 
+void Materials::forget(const ObjectName& name) {
+  cache_.forget(name);
+  wrapped_.forget(name);
+}
+
+Result<Materials::Base> Materials::base(const Inside& inside, const MaterialObject& object,
+                                        const Material& material) {
+  if (material.custody != Custody::kWrapped) return Base{object.base()};
+  TRY_ASSIGN(UnwrappedObjectPtr unwrapped, wrapped_.unwrapped(inside, material));
+  const auto handle = unwrapped->handle();
+  return Base{handle, std::move(unwrapped)};
+}
+
 Result<MaterialObjectPtr> Materials::open(const Inside& inside, const Material& material) {
+  if (material.custody == Custody::kWrapped) {
+    TRY_ASSIGN(const UnwrappedObjectPtr unwrapped, wrapped_.unwrapped(inside, material));
+    return unwrapped->for_messages;
+  }
   for (const auto look : {TokenObjects::Look::kIndex, TokenObjects::Look::kToken}) {
     TRY_ASSIGN(const auto candidates, objects_.handles(inside, material.object_name, look));
     std::vector<MaterialObjectPtr> proven;

@@ -14,6 +14,7 @@
 #include "token/token.h"
 #include "token/token_guard.h"
 #include "token/token_objects.h"
+#include "token/wrapped_materials.h"
 
 namespace keyhold::token {
 
@@ -26,17 +27,21 @@ std::optional<std::string> custody_flaw(const ObjectEvidence& shown);
 class Materials {
  public:
   Materials(TokenLink& link, TokenGuard& guard, TokenObjects& objects, KeyCache& cache,
-            const Capabilities& capabilities, Random& random)
+            WrappedMaterials& wrapped, const Capabilities& capabilities, Random& random)
       : link_(link),
         guard_(guard),
         objects_(objects),
         cache_(cache),
+        wrapped_(wrapped),
         capabilities_(capabilities),
         random_(random),
         folders_(link.profile().sync_folders, TokenObjectCopy::kNone) {}
 
   Result<GeneratedMaterial> generate(const Inside& inside, const ObjectName& name,
                                      std::string_view label, MaterialKind kind);
+  Result<GeneratedMaterial> generate_wrapped(const Inside& inside, const CustodyKey& key,
+                                             const ObjectName& name, MaterialKind kind,
+                                             ByteView subject);
   Result<std::optional<GeneratedMaterial>> adopt(const Inside& inside, const ObjectName& name,
                                                  MaterialKind kind);
   Result<void> destroy(const Inside& inside, const ObjectName& name);
@@ -51,6 +56,16 @@ class Materials {
   /// The same, kept for the next call.
   Result<WorkingMaterialPtr> working(const Inside& inside, const Material& material);
 
+  /// What message keys are derived from: the object itself, or what it is unwrapped to now.
+  struct Base {
+    pkcs11::ObjectHandle handle;
+    UnwrappedObjectPtr unwrapped{};  ///< keeps it while it is used
+  };
+  Result<Base> base(const Inside& inside, const MaterialObject& object, const Material& material);
+
+  /// Forgets whatever was made of the material, since a handle of it was stale.
+  void forget(const ObjectName& name);
+
   /// Whether what was opened is still that material, and its handles can be used.
   bool is_current(const MaterialObject& object, const Material& material) const;
 
@@ -64,6 +79,7 @@ class Materials {
   TokenGuard& guard_;
   TokenObjects& objects_;
   KeyCache& cache_;
+  WrappedMaterials& wrapped_;
   const Capabilities& capabilities_;
   Random& random_;
   const StorageFolders folders_;

@@ -82,8 +82,9 @@ pkcs11::Result<Bytes> MaterialObject::header_tag(TokenLink& link, const EcbSalt&
 }
 
 pkcs11::Result<SessionObject> MaterialObject::derive_message_key(TokenLink& link,
-                                                                 const EcbSalt& salt) const {
-  return derive(link, base_, Purpose::kMessage, salt, message_key_template(link.profile()));
+                                                                 pkcs11::ObjectHandle base,
+                                                                 const EcbSalt& salt) {
+  return derive(link, base, Purpose::kMessage, salt, message_key_template(link.profile()));
 }
 
 bool MaterialObject::may_judge(TimePoint now) const {

@@ -39,7 +39,19 @@ class MaterialObject {
   pkcs11::Result<Proof> prove(TokenLink& link) const;
 
   pkcs11::Result<Bytes> header_tag(TokenLink& link, const EcbSalt& salt) const;
-  pkcs11::Result<SessionObject> derive_message_key(TokenLink& link, const EcbSalt& salt) const;
+  pkcs11::Result<SessionObject> derive_message_key(TokenLink& link, const EcbSalt& salt) const {
+    return derive_message_key(link, base_, salt);
+  }
+  /// The same for one that has left its base: of the material in the token now.
+  static pkcs11::Result<SessionObject> derive_message_key(TokenLink& link,
+                                                          pkcs11::ObjectHandle base,
+                                                          const EcbSalt& salt);
+
+  // Of a material that is unwrapped, whose base is somebody's:
+  /// Keeps the base for as long as this lives.
+  void hold(std::shared_ptr<const SessionObject> base) { held_ = std::move(base); }
+  /// Forgets the base's handle, which may soon mean nothing or another object.
+  void leave_base() { base_.value = CK_INVALID_HANDLE; }
 
   /// True at most once a second: whether a failed decryption may cost a proof of life now.
   bool may_judge(TimePoint now) const;
@@ -50,6 +62,7 @@ class MaterialObject {
  private:
   Material material_;
   pkcs11::ObjectHandle base_;
+  std::shared_ptr<const SessionObject> held_;
   std::optional<SessionObject> check_;
   std::optional<SessionObject> header_;
   mutable std::atomic<std::int64_t> judged_at_{INT64_MIN};

@@ -37,7 +37,8 @@ Result<SessionKeyPtr> MessageKeys::current(const Inside& inside, const Material&
     }
     EcbSalt salt;
     random_.fill(salt);
-    auto made = derive(working->object, salt);
+    TRY_ASSIGN(const auto base, materials_.base(inside, *working->object, material));
+    auto made = derive(working->object, base.handle, salt);
     if (made) {
       working->current = cache_.insert(*made);
       return working->current;
@@ -45,14 +46,15 @@ Result<SessionKeyPtr> MessageKeys::current(const Inside& inside, const Material&
     if (attempt != 0 || !made.error().handle_stale()) {
       return guard_.fail(inside, made.error(), "deriving a message key");
     }
-    cache_.forget(material.object_name);
+    materials_.forget(material.object_name);
   }
 }
 
 pkcs11::Result<SessionKeyPtr> MessageKeys::derive(const MaterialObjectPtr& object,
+                                                  pkcs11::ObjectHandle base,
                                                   const EcbSalt& salt) {
   PKCS11_TRY_ASSIGN(Bytes header_tag, object->header_tag(link_, salt));
-  PKCS11_TRY_ASSIGN(SessionObject key, object->derive_message_key(link_, salt));
+  PKCS11_TRY_ASSIGN(SessionObject key, MaterialObject::derive_message_key(link_, base, salt));
   return SessionKeyPtr(std::make_shared<SessionKey>(this, object, salt, std::move(header_tag),
                                                     std::move(key), clock_.now()));
 }
@@ -61,12 +63,13 @@ Result<SessionKeyPtr> MessageKeys::derived(const Inside& inside, const Material&
                                            const EcbSalt& salt) {
   for (int attempt = 0;; ++attempt) {
     TRY_ASSIGN(const WorkingMaterialPtr working, materials_.working(inside, material));
-    auto made = derive(working->object, salt);
+    TRY_ASSIGN(const auto base, materials_.base(inside, *working->object, material));
+    auto made = derive(working->object, base.handle, salt);
     if (made) return cache_.insert(*made);
     if (attempt != 0 || !made.error().handle_stale()) {
       return guard_.fail(inside, made.error(), "deriving a message key");
     }
-    cache_.forget(material.object_name);
+    materials_.forget(material.object_name);
   }
 }
 
@@ -98,13 +101,13 @@ Result<SessionKeyPtr> MessageKeys::to_decrypt(const Inside& inside, const Materi
     if (attempt != 0 || !expected.error().handle_stale()) {
       return guard_.fail(inside, expected.error(), "authenticating a header");
     }
-    cache_.forget(material.object_name);
+    materials_.forget(material.object_name);
   }
 }
 
 Result<SessionKeyPtr> MessageKeys::renewed(const Inside& inside, const SessionKey& key) {
   const Material& material = key.material()->material();
-  if (link_.current(key.handle())) cache_.forget(material.object_name);
+  if (link_.current(key.handle())) materials_.forget(material.object_name);
   if (key.construction() == Construction::kDirect) return current(inside, material);
   const MessageKeyPlace place = MessageKeyPlace::of(key);
   if (SessionKeyPtr cached = cache_.find(place)) {

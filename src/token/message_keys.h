@@ -40,7 +40,8 @@ class MessageKeys {
  private:
   bool is_fit(const SessionKey& key) const;
   Result<SessionKeyPtr> current(const Inside& inside, const Material& material);
-  pkcs11::Result<SessionKeyPtr> derive(const MaterialObjectPtr& object, const EcbSalt& salt);
+  pkcs11::Result<SessionKeyPtr> derive(const MaterialObjectPtr& object, pkcs11::ObjectHandle base,
+                                       const EcbSalt& salt);
   Result<SessionKeyPtr> derived(const Inside& inside, const Material& material,
                                 const EcbSalt& salt);
 

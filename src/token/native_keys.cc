@@ -47,6 +47,12 @@ Result<NativeKeys::OpenedPtr> NativeKeys::open(const Inside& inside, const Mater
 }
 
 Result<NativeKeys::OpenedPtr> NativeKeys::opened(const Inside& inside, const Material& material) {
+  if (material.custody == Custody::kWrapped) {
+    auto opened = std::make_shared<Opened>();
+    TRY_ASSIGN(opened->unwrapped, wrapped_.unwrapped(inside, material));
+    opened->objects.key = opened->unwrapped->handle();
+    return opened;
+  }
   const ObjectName& name = material.object_name;
   if (const auto found = opened_.find(name); found && is_current(**found, material)) return *found;
   const std::lock_guard lock(opening_[std::hash<ObjectName>()(name) % opening_.size()]);

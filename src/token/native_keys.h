@@ -15,6 +15,7 @@
 #include "token/token.h"
 #include "token/token_guard.h"
 #include "token/token_objects.h"
+#include "token/wrapped_materials.h"
 
 namespace keyhold::token {
 
@@ -23,10 +24,12 @@ namespace keyhold::token {
 class NativeKeys {
  public:
   NativeKeys(TokenLink& link, TokenGuard& guard, TokenObjects& objects,
-             const Capabilities& capabilities, const Clock& clock, Random& random)
+             WrappedMaterials& wrapped, const Capabilities& capabilities, const Clock& clock,
+             Random& random)
       : link_(link),
         guard_(guard),
         objects_(objects),
+        wrapped_(wrapped),
         capabilities_(capabilities),
         clock_(clock),
         random_(random),
@@ -44,7 +47,10 @@ class NativeKeys {
   /// Compares the objects of that name with check value and public key, by the proof of life.
   Result<void> check(const Inside& inside, const Material& material);
 
-  void forget(const ObjectName& name) { opened_.erase(name); }
+  void forget(const ObjectName& name) {
+    opened_.erase(name);
+    wrapped_.forget(name);
+  }
   void forget_all() {
     opened_.erase_if([](const auto&, const auto&) { return true; });
   }
@@ -54,6 +60,7 @@ class NativeKeys {
   struct Opened {
     Material material;
     KeyObjects objects;
+    UnwrappedObjectPtr unwrapped{};  ///< of wrapped custody; these are kept in a cache of their own
     std::atomic<std::int64_t> judged_at{INT64_MIN};
   };
   using OpenedPtr = std::shared_ptr<Opened>;
@@ -72,6 +79,7 @@ class NativeKeys {
   TokenLink& link_;
   TokenGuard& guard_;
   TokenObjects& objects_;
+  WrappedMaterials& wrapped_;
   const Capabilities& capabilities_;
   const Clock& clock_;
   Random& random_;

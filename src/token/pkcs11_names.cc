@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "pkcs11/error.h"
+#include "token/key_kind.h"
 
 namespace keyhold::token {
 namespace {
@@ -15,6 +16,7 @@ const std::map<std::string_view, unsigned long> kDroppable = {
     {"CKA_ALLOWED_MECHANISMS", CKA_ALLOWED_MECHANISMS},
     {"CKA_COPYABLE", CKA_COPYABLE},
     {"CKA_MODIFIABLE", CKA_MODIFIABLE},
+    {"CKA_UNWRAP_TEMPLATE", CKA_UNWRAP_TEMPLATE},
 };
 
 }  // namespace
@@ -31,6 +33,14 @@ std::optional<unsigned long> attribute_of_name(const std::string& name) {
   const auto found = kDroppable.find(name);
   if (found == kDroppable.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<unsigned long> wrap_mechanism_of_name(const std::string& name) {
+  if (name == "CKM_AES_KEY_WRAP") return CKM_AES_KEY_WRAP;
+  if (name == "CKM_AES_KEY_WRAP_PAD") return CKM_AES_KEY_WRAP_PAD;
+  if (name == "CKM_AES_KEY_WRAP_KWP") return kAesKeyWrapKwp;
+  const auto number = number_of_hexadecimal(name);
+  return number == 0 ? std::nullopt : number;
 }
 
 std::string attribute_name(unsigned long type) {

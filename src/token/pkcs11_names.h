@@ -11,11 +11,15 @@ namespace keyhold::token {
 std::optional<unsigned long> return_code_of_name(const std::string& name);
 
 /// The CK_ATTRIBUTE_TYPE of the `CKA_…` of a key template that a profile may drop. CKA_SENSITIVE,
-/// CKA_EXTRACTABLE and the usage attributes carry custody and have no name here.
+/// CKA_EXTRACTABLE and the usage attributes carry custody and have no name here; what a key without
+/// CKA_UNWRAP_TEMPLATE lets be done is tried at admission.
 std::optional<unsigned long> attribute_of_name(const std::string& name);
 
 /// The name of an attribute that attribute_of_name knows; a number otherwise.
 std::string attribute_name(unsigned long type);
+
+/// The CK_MECHANISM_TYPE of a `CKM_AES_KEY_WRAP…`, or of a hexadecimal number for a vendor's own.
+std::optional<unsigned long> wrap_mechanism_of_name(const std::string& name);
 
 /// `0x80000001`
 std::string hexadecimal(unsigned long value);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "token/admission_trial.h"
 #include "token/capability_probe.h"
+#include "token/custody_keys.h"
 #include "token/data_key_pairs.h"
 #include "token/imports.h"
 #include "token/key_cache.h"
@@ -19,6 +20,7 @@
 #include "token/token_guard.h"
 #include "token/token_link.h"
 #include "token/token_objects.h"
+#include "token/wrapped_materials.h"
 
 namespace keyhold::token {
 namespace {
@@ -38,10 +40,12 @@ class Pkcs11Token::Impl {
         guard_(*link_, random,
                {[this] { forget_all(); }, [this] { return take_stock(); }, [this] { tick(); }}),
         objects_(*link_, guard_),
-        materials_(*link_, guard_, objects_, cache_, capabilities_, random),
+        custody_keys_(*link_, guard_, objects_, capabilities_, random),
+        wrapped_(*link_, guard_, objects_, custody_keys_, capabilities_, random),
+        materials_(*link_, guard_, objects_, cache_, wrapped_, capabilities_, random),
         imports_(*link_, guard_, objects_, materials_, capabilities_, random),
         keys_(*link_, guard_, materials_, cache_, clock, random),
-        native_(*link_, guard_, objects_, capabilities_, clock, random),
+        native_(*link_, guard_, objects_, wrapped_, capabilities_, clock, random),
         data_key_pairs_(*link_, guard_, objects_) {}
 
   ~Impl() {
@@ -70,6 +74,7 @@ class Pkcs11Token::Impl {
   }
   Result<void> check_material(const Material& material) {
     TRY_ASSIGN(const Inside inside, guard_.enter());
+    if (material.custody == Custody::kWrapped) return wrapped_.check(inside, material);
     if (material.construction == Construction::kNative) return native_.check(inside, material);
     TRY(materials_.open(inside, material));
     return {};
@@ -79,7 +84,44 @@ class Pkcs11Token::Impl {
     native_.forget(name);
     auto destroyed = materials_.destroy(inside, name);
     native_.forget(name);
+    custody_keys_.forget(name);
     return destroyed;
+  }
+
+  Custody custody(MaterialKind kind) const {
+    const bool wrapped = link_->profile().custody == MaterialCustody::kWrapped;
+    if (wrapped && !is_pair(kind.spec)) return Custody::kWrapped;
+    return capable_.load(std::memory_order_acquire) ? capabilities_.custody(kind)
+                                                    : Custody::kResident;
+  }
+  Result<void> check_kind(MaterialKind kind) {
+    TRY_ASSIGN(const Capabilities* able, capabilities());
+    TRY(able->check_kind(kind));
+    if (custody(kind) != Custody::kWrapped) return {};
+    // Known since the token was taken stock of, so that nothing is asked of it here.
+    TRY_ASSIGN(const WrappingCapability wraps, custody_keys_.wrapping());
+    return wraps.check(kind);
+  }
+  Result<Bytes> generate_custody_key(const ObjectName& name) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return custody_keys_.generate(inside, name);
+  }
+  Result<void> check_custody_key(const CustodyKey& key) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return custody_keys_.check(inside, key);
+  }
+  Result<GeneratedMaterial> generate_wrapped_material(const CustodyKey& key, const ObjectName& name,
+                                                      MaterialKind kind, ByteView subject) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return materials_.generate_wrapped(inside, key, name, kind, subject);
+  }
+  Result<WrappedForm> rewrap_material(const Material& material, const CustodyKey& key) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return wrapped_.rewrap(inside, material, key);
+  }
+  Result<WrappedEvidence> wrapped_evidence(const Material& material) {
+    TRY_ASSIGN(const Inside inside, guard_.enter());
+    return wrapped_.evidence(inside, material);
   }
   Result<ObjectEvidence> evidence(const ObjectName& name) {
     TRY_ASSIGN(const Inside inside, guard_.enter());
@@ -147,7 +189,7 @@ class Pkcs11Token::Impl {
 
   Usage usage() {
     return {link_->objects().made(), link_->objects().living(), cache_.message_keys(),
-            guard_.recoveries(), link_->open_sessions()};
+            guard_.recoveries(), link_->open_sessions(), wrapped_.held()};
   }
 
   Restart restart_due() const {
@@ -161,6 +203,8 @@ class Pkcs11Token::Impl {
   void forget_all() {
     cache_.forget_all();
     native_.forget_all();
+    wrapped_.forget_all();
+    custody_keys_.forget_all();
   }
   static const SessionKey& own(const MessageKey& key) {
     return static_cast<const SessionKey&>(key);
@@ -176,6 +220,8 @@ class Pkcs11Token::Impl {
   KeyCache cache_;
   TokenGuard guard_;
   TokenObjects objects_;
+  CustodyKeys custody_keys_;
+  WrappedMaterials wrapped_;
   Materials materials_;
   Imports imports_;
   MessageKeys keys_;
@@ -203,6 +249,7 @@ Result<void> Pkcs11Token::Impl::take_stock() {
     }
     TRY_ASSIGN(capabilities_, probe_capabilities(*link_, random_));
     capabilities_.heed(report);
+    if (link_->profile().custody == MaterialCustody::kWrapped) TRY(custody_keys_.wrapping());
     capable_.store(true, std::memory_order_release);
     const std::lock_guard lock(admission_mutex_);
     admission_ = std::move(report);
@@ -374,8 +421,26 @@ TokenIdentity Pkcs11Token::identity() const {
   return {info.label, info.serial, info.manufacturer, info.model};
 }
 Result<void> Pkcs11Token::check_kind(MaterialKind kind) const {
-  TRY_ASSIGN(const Capabilities* able, impl_->capabilities());
-  return able->check_kind(kind);
+  return impl_->check_kind(kind);
+}
+Custody Pkcs11Token::custody(MaterialKind kind) const { return impl_->custody(kind); }
+Result<Bytes> Pkcs11Token::generate_custody_key(const ObjectName& name) {
+  return impl_->generate_custody_key(name);
+}
+Result<void> Pkcs11Token::check_custody_key(const CustodyKey& key) {
+  return impl_->check_custody_key(key);
+}
+Result<GeneratedMaterial> Pkcs11Token::generate_wrapped_material(const CustodyKey& key,
+                                                                 const ObjectName& name,
+                                                                 MaterialKind kind,
+                                                                 ByteView subject) {
+  return impl_->generate_wrapped_material(key, name, kind, subject);
+}
+Result<WrappedForm> Pkcs11Token::rewrap_material(const Material& material, const CustodyKey& key) {
+  return impl_->rewrap_material(material, key);
+}
+Result<WrappedEvidence> Pkcs11Token::wrapped_evidence(const Material& material) {
+  return impl_->wrapped_evidence(material);
 }
 Result<void> Pkcs11Token::check_data_key_pair(KeySpec spec) const {
   // OpenSSL makes them of every spec that PKCS#11 knows.

@@ -51,6 +51,13 @@ class Pkcs11Token final : public Token {
   Result<void> destroy_material(const ObjectName& name) override;
   Result<ObjectEvidence> evidence(const ObjectName& name) override;
   Result<std::vector<ListedObject>> list_objects() override;
+  Custody custody(MaterialKind kind) const override;
+  Result<Bytes> generate_custody_key(const ObjectName& name) override;
+  Result<void> check_custody_key(const CustodyKey& key) override;
+  Result<GeneratedMaterial> generate_wrapped_material(const CustodyKey& key, const ObjectName& name,
+                                                      MaterialKind kind, ByteView subject) override;
+  Result<WrappedForm> rewrap_material(const Material& material, const CustodyKey& key) override;
+  Result<WrappedEvidence> wrapped_evidence(const Material& material) override;
   Result<void> check_import(MaterialKind kind, WrappingAlgorithm algorithm) const override;
   Result<Bytes> generate_wrapping_key(const WrappingKey& wrapping_key) override;
   Result<UnwrappedMaterialPtr> unwrap_material(const WrappingKey& wrapping_key, MaterialKind kind,
@@ -96,6 +103,7 @@ class Pkcs11Token final : public Token {
     std::uint64_t message_keys_cached;
     std::uint64_t recoveries;  ///< times the module was initialised again with success
     std::size_t sessions;      ///< open in the token, the parked one and the owner included
+    std::size_t unwrapped_materials;  ///< of wrapped custody, held now
   };
   Usage usage() const;
 

@@ -138,6 +138,17 @@ std::optional<std::string_view> read_hmac_generation(const toml::node& node, Pro
   return std::nullopt;
 }
 
+std::optional<std::string_view> read_wrap_mechanism(const toml::node& node, Profile& profile) {
+  const auto value = node.value_exact<std::string>();
+  const auto type = value ? wrap_mechanism_of_name(*value) : std::nullopt;
+  if (!type) {
+    return "must be \"CKM_AES_KEY_WRAP\", \"CKM_AES_KEY_WRAP_PAD\", \"CKM_AES_KEY_WRAP_KWP\" or the "
+           "number of a mechanism such as \"0x8000216f\"";
+  }
+  profile.wrap_mechanism = *type;
+  return std::nullopt;
+}
+
 std::optional<std::string_view> read_pin_format(const toml::node& node, Profile& profile) {
   const auto value = node.value_exact<std::string>();
   const auto place = value ? value->find(kPinPlace) : std::string::npos;
@@ -206,11 +217,26 @@ const std::map<std::string, Read, std::less<>>& readers() {
                                               {"token-in-buffer", GcmIv::kInBuffer},
                                               {"token-behind-message", GcmIv::kBehindMessage}},
             "must be \"caller\", \"token-in-buffer\" or \"token-behind-message\"")},
+      {"keys.custody",
+       word(&Profile::custody,
+            std::map<std::string_view, MaterialCustody>{{"resident", MaterialCustody::kResident},
+                                                        {"wrapped", MaterialCustody::kWrapped}},
+            "must be \"resident\" or \"wrapped\"")},
+      {"keys.wrap_mechanism", read_wrap_mechanism},
+      {"keys.wrap_iv", word(&Profile::wrap_iv,
+                            std::map<std::string_view, WrapIv>{{"null", WrapIv::kNull},
+                                                               {"caller", WrapIv::kFromCaller}},
+                            "must be \"null\" or \"caller\"")},
+      {"keys.sensitive_with_extractable",
+       flag(&Profile::sensitive_with_extractable, SensitiveWithExtractable::kNo,
+            SensitiveWithExtractable::kYes)},
       {"message_keys.max_messages",
        number(&Profile::message_key_max_messages, 1, std::int64_t{1} << 31)},
       {"message_keys.max_age", duration(&Profile::message_key_max_age)},
       {"message_keys.cache", number(&Profile::message_key_cache, 16, kMany)},
       {"message_keys.material_cache", number(&Profile::material_cache, 16, kMany)},
+      {"message_keys.unwrapped_material_cache",
+       number(&Profile::unwrapped_material_cache, 16, kMany)},
       {"message_keys.private_objects",
        flag(&Profile::message_key_objects, MessageKeyObjects::kPublic,
             MessageKeyObjects::kPrivate)},

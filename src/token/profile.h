@@ -64,6 +64,25 @@ enum class HmacKeyType : std::uint8_t {
   kOfHash,         ///< CKK_SHA256_HMAC and its kin
 };
 
+/// How generated symmetric and HMAC key material is held. Other material is resident in any case.
+enum class MaterialCustody : std::uint8_t {
+  kResident,  ///< a token object for each
+  kWrapped,   ///< outside of the token, wrapped under a key in it: for small tokens and many keys
+};
+
+/// What a token is given as the initial value of AES key wrap.
+enum class WrapIv : std::uint8_t {
+  kNull,  ///< nothing: it takes the standard's
+  /// The standard's, spelled out. Never another: it is what tells a damaged blob from a whole one.
+  kFromCaller,
+};
+
+/// Whether a key that may be wrapped can be CKA_SENSITIVE too.
+enum class SensitiveWithExtractable : std::uint8_t {
+  kYes,
+  kNo,  ///< the token refuses it: until it is wrapped and destroyed, such a key could be read
+};
+
 /// How a module is told that several threads will call it.
 enum class InitLocking : std::uint8_t {
   kAsItLikes,        ///< by functions that it is given, or by what the operating system has
@@ -121,12 +140,18 @@ struct Profile {
   GcmIv gcm_iv = GcmIv::kFromCaller;
   HmacKeyType hmac_key_type = HmacKeyType::kGenericSecret;
   MechanismType hmac_generation = 0;  ///< 0: CKM_GENERIC_SECRET_KEY_GEN
+  MaterialCustody custody = MaterialCustody::kResident;
+  /// By which material is wrapped; 0: whichever AES key wrap of the token brings keys back.
+  MechanismType wrap_mechanism = 0;
+  WrapIv wrap_iv = WrapIv::kNull;
+  SensitiveWithExtractable sensitive_with_extractable = SensitiveWithExtractable::kYes;
 
   // [message_keys]
   std::uint64_t message_key_max_messages = std::uint64_t{1} << 31;
   milliseconds message_key_max_age = kDay;
   std::size_t message_key_cache = 4096;  ///< decryption keys held at once
   std::size_t material_cache = 1024;  ///< materials whose check, header and current keys are held
+  std::size_t unwrapped_material_cache = 1024;  ///< materials of wrapped custody held unwrapped
   MessageKeyObjects message_key_objects = MessageKeyObjects::kPrivate;
   /// Session objects made in one life of the process after which a restart is asked for; 0: never.
   std::uint64_t session_object_limit = 0;

@@ -39,6 +39,25 @@ struct MaterialKind {
   bool operator==(const MaterialKind&) const = default;
 };
 
+/// Key material of wrapped custody as it is outside of the token, where nobody can read it.
+struct WrappedForm {
+  ObjectName custody_key;  ///< under which it is wrapped
+  Bytes blob;              ///< how it was wrapped, and what came of it
+  /// A MAC under the custody key's sealing key over the blob and all that identifies the material,
+  /// so that no blob passes for another's.
+  Bytes seal;
+
+  bool operator==(const WrappedForm&) const = default;
+};
+
+/// What materials of wrapped custody are wrapped and sealed under: two secret keys of the token
+/// under one name, as the store knows them.
+struct CustodyKey {
+  ObjectName object_name;
+  /// What proves that the objects behind the name are still the keys that were made.
+  Bytes check_value;
+};
+
 /// A key material as the store knows it, and so as it may be used.
 struct Material {
   ObjectName object_name;
@@ -52,6 +71,8 @@ struct Material {
   Custody custody = Custody::kResident;
   /// Of a pair; its fingerprint is the check value.
   std::shared_ptr<const PublicKey> public_key{};
+  /// Of wrapped custody, and of no other.
+  std::shared_ptr<const WrappedForm> wrapped{};
 };
 
 /// What a new material was made as.
@@ -60,6 +81,7 @@ struct GeneratedMaterial {
   Bytes check_value;
   Custody custody = Custody::kResident;
   Bytes public_key{};  ///< SubjectPublicKeyInfo in DER; empty for what is no pair
+  std::optional<WrappedForm> wrapped{};  ///< of wrapped custody
 };
 
 /// A key pair of the token under whose public half key material comes, as the store knows it.
@@ -97,6 +119,13 @@ struct ObjectEvidence {
   std::optional<bool> never_extractable;
   std::optional<std::uint64_t> key_gen_mechanism;
   std::string label;
+};
+
+/// What the token says of a material of wrapped custody: of the key that wraps it, and of the
+/// session object that it is unwrapped to.
+struct WrappedEvidence {
+  ObjectEvidence wrapping_key;
+  ObjectEvidence unwrapped;
 };
 
 /// A token object found by listing.
@@ -168,6 +197,25 @@ class Token {
   virtual Result<ObjectEvidence> evidence(const ObjectName& name) = 0;
   /// Every key object in the token, zombies included.
   virtual Result<std::vector<ListedObject>> list_objects() = 0;
+
+  // Key material of wrapped custody: generated in the token and wrapped there at once. It has no
+  // object of its name; destroy_material() lets go of what it was unwrapped to.
+  /// How new materials of that kind are held, by the profile: pairs are never wrapped.
+  virtual Custody custody(MaterialKind kind) const = 0;
+  /// Makes a custody key under that name, proves and syncs it; answers its check value. After an
+  /// error objects may or may not exist.
+  virtual Result<Bytes> generate_custody_key(const ObjectName& name) = 0;
+  /// Compares the objects behind the name with the check value, in the token.
+  virtual Result<void> check_custody_key(const CustodyKey& key) = 0;
+  /// Generates key material of that kind, for use under that name and subject, and proves a use of
+  /// what is unwrapped again. Nothing of it is left in the token that could leave it.
+  virtual Result<GeneratedMaterial> generate_wrapped_material(const CustodyKey& key,
+                                                              const ObjectName& name,
+                                                              MaterialKind kind,
+                                                              ByteView subject) = 0;
+  /// Wraps it anew under another custody key, and proves that the same material comes of it.
+  virtual Result<WrappedForm> rewrap_material(const Material& material, const CustodyKey& key) = 0;
+  virtual Result<WrappedEvidence> wrapped_evidence(const Material& material) = 0;
 
   // Key material from outside.
   /// kUnsupportedOperation, with a sentence that names what the token lacks, for a material of that

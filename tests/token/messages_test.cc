@@ -6,10 +6,11 @@
 namespace keyhold::token::test {
 namespace {
 
-class MessagesTest : public TokenTest {
+class MessagesTest : public TokenTest, public ::testing::WithParamInterface<Custody> {
  protected:
   void SetUp() override {
     TokenTest::SetUp();
+    custody_ = GetParam();
     open();
     random_.fill(iv_);
   }
@@ -39,7 +40,11 @@ class MessagesTest : public TokenTest {
   std::array<std::uint8_t, 12> iv_{};
 };
 
-TEST_F(MessagesTest, WhatWasEncryptedDecryptsInThisProcessAndTheNext) {
+INSTANTIATE_TEST_SUITE_P(Custodies, MessagesTest,
+                         ::testing::Values(Custody::kResident, Custody::kWrapped),
+                         [](const auto& custody) { return std::string(to_string(custody.param)); });
+
+TEST_P(MessagesTest, WhatWasEncryptedDecryptsInThisProcessAndTheNext) {
   const Material material = generate();
   const MessageKeyPtr key = encryption_key(material);
   for (const std::string& plaintext : {std::string(), std::string("x"), std::string(70'000, 'y')}) {
@@ -56,7 +61,7 @@ TEST_F(MessagesTest, WhatWasEncryptedDecryptsInThisProcessAndTheNext) {
   EXPECT_EQ(opened->text(), "plaintext");
 }
 
-TEST_F(MessagesTest, DirectMaterialsRoundTripBesideDerivedOnes) {
+TEST_P(MessagesTest, DirectMaterialsRoundTripBesideDerivedOnes) {
   const Material derived = generate();
   close();
   open({"keys.derivation=none"});
@@ -71,7 +76,7 @@ TEST_F(MessagesTest, DirectMaterialsRoundTripBesideDerivedOnes) {
   }
 }
 
-TEST_F(MessagesTest, ADamagedCiphertextIsTheCallersAndNothingElseSuffers) {
+TEST_P(MessagesTest, ADamagedCiphertextIsTheCallersAndNothingElseSuffers) {
   const Material material = generate();
   const MessageKeyPtr key = encryption_key(material);
   const Bytes ciphertext = encrypt(*key);
@@ -90,7 +95,7 @@ TEST_F(MessagesTest, ADamagedCiphertextIsTheCallersAndNothingElseSuffers) {
   EXPECT_EQ(token_->usage().recoveries, 0U);
 }
 
-TEST_F(MessagesTest, CiphertextsAndIvsOfWrongLengthNeverReachTheToken) {
+TEST_P(MessagesTest, CiphertextsAndIvsOfWrongLengthNeverReachTheToken) {
   const Material material = generate();
   const MessageKeyPtr key = encryption_key(material);
   const Bytes ciphertext = encrypt(*key);
@@ -102,7 +107,7 @@ TEST_F(MessagesTest, CiphertextsAndIvsOfWrongLengthNeverReachTheToken) {
   EXPECT_EQ(token_->encrypt(*key, {}, {}, {}).error().code(), ErrorCode::kKmsInternal);
 }
 
-TEST_F(MessagesTest, AForgedHeaderDerivesNothing) {
+TEST_P(MessagesTest, AForgedHeaderDerivesNothing) {
   const Material material = generate();
   const MessageKeyPtr key = encryption_key(material);
   Bytes salt = salt_of(*key);
@@ -126,7 +131,7 @@ TEST_F(MessagesTest, AForgedHeaderDerivesNothing) {
   EXPECT_EQ(after.message_keys_cached, before.message_keys_cached);
 }
 
-TEST_F(MessagesTest, AHeaderOfAnotherSubjectIsForged) {
+TEST_P(MessagesTest, AHeaderOfAnotherSubjectIsForged) {
   const Material material = generate("one key");
   const MessageKeyPtr key = encryption_key(material);
   Material other = material;
@@ -136,7 +141,7 @@ TEST_F(MessagesTest, AHeaderOfAnotherSubjectIsForged) {
   EXPECT_TRUE(token_->decryption_key(material, key->salt(), key->header_tag()));
 }
 
-TEST_F(MessagesTest, SaltsAndTagsOfWrongLengthAreInvalidCiphertexts) {
+TEST_P(MessagesTest, SaltsAndTagsOfWrongLengthAreInvalidCiphertexts) {
   const Material material = generate();
   const MessageKeyPtr key = encryption_key(material);
   const Bytes longer(16, 0);
@@ -147,7 +152,7 @@ TEST_F(MessagesTest, SaltsAndTagsOfWrongLengthAreInvalidCiphertexts) {
             ErrorCode::kInvalidCiphertext);
 }
 
-TEST_F(MessagesTest, AMessageKeyServesItsNumberOfMessagesAndNoMore) {
+TEST_P(MessagesTest, AMessageKeyServesItsNumberOfMessagesAndNoMore) {
   close();
   open({"message_keys.max_messages=3"});
   const Material material = generate();
@@ -161,7 +166,7 @@ TEST_F(MessagesTest, AMessageKeyServesItsNumberOfMessagesAndNoMore) {
   EXPECT_NE(salt_of(*second), salt_of(*first));
 }
 
-TEST_F(MessagesTest, AMessageKeyThatIsHeldOnToIsRefusedBeforeItsLimitIsDoubled) {
+TEST_P(MessagesTest, AMessageKeyThatIsHeldOnToIsRefusedBeforeItsLimitIsDoubled) {
   close();
   open({"message_keys.max_messages=3"});
   const Material material = generate();
@@ -170,7 +175,7 @@ TEST_F(MessagesTest, AMessageKeyThatIsHeldOnToIsRefusedBeforeItsLimitIsDoubled) 
   EXPECT_EQ(token_->encrypt(*key, iv_, {}, {}).error().code(), ErrorCode::kKmsInternal);
 }
 
-TEST_F(MessagesTest, AMessageKeyIsReplacedWhenItIsOldEnough) {
+TEST_P(MessagesTest, AMessageKeyIsReplacedWhenItIsOldEnough) {
   const Material material = generate();
   const MessageKeyPtr first = encryption_key(material);
   clock_.advance(std::chrono::hours(24) - milliseconds(1));
@@ -180,7 +185,7 @@ TEST_F(MessagesTest, AMessageKeyIsReplacedWhenItIsOldEnough) {
   EXPECT_NE(salt_of(*second), salt_of(*first));
 }
 
-TEST_F(MessagesTest, CiphertextsOfAReplacedAndForgottenMessageKeyDecrypt) {
+TEST_P(MessagesTest, CiphertextsOfAReplacedAndForgottenMessageKeyDecrypt) {
   close();
   open({"message_keys.max_messages=1", "message_keys.cache=16"});
   const Material material = generate();
@@ -197,7 +202,7 @@ TEST_F(MessagesTest, CiphertextsOfAReplacedAndForgottenMessageKeyDecrypt) {
   EXPECT_EQ(opened->text(), "plaintext");
 }
 
-TEST_F(MessagesTest, ForgottenMessageKeysLeaveNoSessionObjectBehind) {
+TEST_P(MessagesTest, ForgottenMessageKeysLeaveNoSessionObjectBehind) {
   close();
   open({"message_keys.max_messages=1", "message_keys.cache=16"});
   const Material material = generate();
@@ -211,7 +216,7 @@ TEST_F(MessagesTest, ForgottenMessageKeysLeaveNoSessionObjectBehind) {
   EXPECT_LE(Intruder().find(session_keys).size(), usage.session_objects_living + 2);
 }
 
-TEST_F(MessagesTest, TheSameSaltIsDerivedOnce) {
+TEST_P(MessagesTest, TheSameSaltIsDerivedOnce) {
   const Material material = generate();
   const MessageKeyPtr key = encryption_key(material);
   const auto before = token_->usage().session_objects_made;
@@ -222,7 +227,7 @@ TEST_F(MessagesTest, TheSameSaltIsDerivedOnce) {
   EXPECT_EQ(token_->usage().session_objects_made, before);
 }
 
-TEST_F(MessagesTest, ARestartIsDueOnceTheStatedNumberOfSessionObjectsWasMade) {
+TEST_P(MessagesTest, ARestartIsDueOnceTheStatedNumberOfSessionObjectsWasMade) {
   EXPECT_EQ(token_->restart(), Pkcs11Token::Restart::kNotNeeded);
   close();
   open({"message_keys.max_messages=1", "message_keys.session_object_limit=60"});
@@ -232,7 +237,7 @@ TEST_F(MessagesTest, ARestartIsDueOnceTheStatedNumberOfSessionObjectsWasMade) {
   EXPECT_EQ(token_->restart(), Pkcs11Token::Restart::kDue);
 }
 
-TEST_F(MessagesTest, AMessageKeyOutlivesItsTokenButIsRefusedByAnother) {
+TEST_P(MessagesTest, AMessageKeyOutlivesItsTokenButIsRefusedByAnother) {
   const Material material = generate();
   const MessageKeyPtr key = encryption_key(material);
   const Bytes ciphertext = encrypt(*key);
@@ -242,7 +247,7 @@ TEST_F(MessagesTest, AMessageKeyOutlivesItsTokenButIsRefusedByAnother) {
   EXPECT_EQ(token_->encrypt(*key, iv_, {}, {}).error().code(), ErrorCode::kKmsInternal);
 }
 
-TEST_F(MessagesTest, MoreMaterialsThanAreHeldAtOnceAllWork) {
+TEST_P(MessagesTest, MoreMaterialsThanAreHeldAtOnceAllWork) {
   close();
   open({"message_keys.material_cache=16", "message_keys.cache=16"});
   std::vector<Material> materials;

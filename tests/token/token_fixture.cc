@@ -36,14 +36,30 @@ void TokenTest::open(std::vector<std::string> overrides) {
   token_ = std::move(*opened);
 }
 
-Material TokenTest::generate(std::string_view subject) {
+const CustodyKey& TokenTest::custody_key() {
+  if (!custody_key_) {
+    const ObjectName name = draw_name();
+    const auto made = token_->generate_custody_key(name);
+    if (!made) throw std::runtime_error(why(made));
+    custody_key_ = CustodyKey{name, *made};
+  }
+  return *custody_key_;
+}
+
+Material TokenTest::generate(std::string_view subject, MaterialKind kind) {
   Material material;
   material.object_name = draw_name();
-  auto made = token_->generate_material(material.object_name, "a key", {});
+  material.kind = kind;
+  material.subject = Bytes(subject.begin(), subject.end());
+  auto made = custody_ == Custody::kWrapped
+                  ? token_->generate_wrapped_material(custody_key(), material.object_name, kind,
+                                                      material.subject)
+                  : token_->generate_material(material.object_name, "a key", kind);
   if (!made) throw std::runtime_error(why(made));
   material.construction = made->construction;
   material.check_value = made->check_value;
-  material.subject = Bytes(subject.begin(), subject.end());
+  material.custody = made->custody;
+  if (made->wrapped) material.wrapped = std::make_shared<const WrappedForm>(*made->wrapped);
   return material;
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,13 +49,17 @@ class TokenTest : public ::testing::Test {
   void close() { token_.reset(); }
 
   ObjectName draw_name() { return ObjectName::draw(random_); }
-  /// A generated material, as the store would know it.
-  Material generate(std::string_view subject = "subject");
+  /// A generated material, as the store would know it; held as custody_ says.
+  Material generate(std::string_view subject = "subject", MaterialKind kind = {});
+  /// A custody key of the token's own; the same one each time.
+  const CustodyKey& custody_key();
 
   std::filesystem::path tokens() const { return folder_.path() / "tokens"; }
   /// The folder of the one token in there.
   std::filesystem::path token_folder() const;
 
+  Custody custody_ = Custody::kResident;
+  std::optional<CustodyKey> custody_key_;
   TemporaryFolder folder_;
   std::vector<std::string> overrides_;
   ManualClock clock_{TimePoint(std::chrono::hours(500'000))};
