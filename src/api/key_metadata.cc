@@ -34,6 +34,13 @@ std::optional<std::string> expiration_model(const kms::KeyMaterial& material) {
   return material.record.valid_to ? "KEY_MATERIAL_EXPIRES" : "KEY_MATERIAL_DOES_NOT_EXPIRE";
 }
 
+void note_custody(Context& context, const kms::Key& key) {
+  const auto* material = key.find_current_material();
+  if (material != nullptr && material->record.custody != Custody::kResident) {
+    context.note_custody(to_string(material->record.custody));
+  }
+}
+
 KeyMetadata key_metadata(const kms::Service& service, const kms::Key& key) {
   const store::KeyRecord& record = key.record();
   KeyAlgorithms algorithms = key_algorithms(service, key);

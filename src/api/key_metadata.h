@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/context.h"
 #include "api/members.h"
 #include "kms/service.h"
 
@@ -78,6 +79,10 @@ struct KeyMetadata {
         optional("ValidTo", &KeyMetadata::valid_to));
   }
 };
+
+/// What is not held and used in the token alone is said in the audit events of whoever makes or
+/// asks for a key.
+void note_custody(Context& context, const kms::Key& key);
 
 KeyMetadata key_metadata(const kms::Service& service, const kms::Key& key);
 

@@ -11,6 +11,8 @@
 namespace keyhold::app {
 namespace {
 
+// How long one request of an operator may take that waits for materials to be wrapped anew.
+constexpr auto kRewrappingAllowance = std::chrono::seconds(3);
 constexpr std::string_view kSerialSetting = "token-serial";
 
 /// A store belongs to the token its keys are in; another one would seem to have lost them all.
@@ -114,6 +116,15 @@ Result<std::string> Assembly::answer(std::string_view command, const json::Value
   if (command == "reconcile") {
     TRY_ASSIGN(const auto report, service_->reconcile());
     return render_reconcile(report);
+  }
+  if (command == "wrapping-key.list") return render_wrapping_keys(service_->wrapping_keys());
+  if (command == "wrapping-key.rotate") {
+    TRY(service_->rotate_wrapping_key());
+    return render_wrapping_keys(service_->wrapping_keys());
+  }
+  if (command == "wrapping-key.continue") {
+    TRY(service_->continue_rewrapping(kRewrappingAllowance));
+    return render_wrapping_keys(service_->wrapping_keys());
   }
   if (auto answer = principal_commands_.answer(command, request)) return *answer;
   if (command == "policy.explain") {

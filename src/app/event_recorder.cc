@@ -190,4 +190,11 @@ Result<void> EventRecorder::material_expired(const kms::MaterialExpiryEvent& eve
                       audit::Durability::kBeforeReturn);
 }
 
+Result<void> EventRecorder::wrapping_key_rotated(const kms::WrappingKeyRotationEvent& event) {
+  return trail_->append(audit::render(audit::rotate_wrapping_key_event(
+                            event.previous_wrapping_key, event.current_wrapping_key,
+                            event.rotated_at, draw_uuid(random_))),
+                        audit::Durability::kBeforeReturn);
+}
+
 }  // namespace keyhold::app

@@ -67,6 +67,7 @@ class EventRecorder final : public kms::EventSink {
   Result<void> key_rotated(const kms::RotationEvent& event) override;
   Result<void> key_deleted(const kms::DeletionEvent& event) override;
   Result<void> material_expired(const kms::MaterialExpiryEvent& event) override;
+  Result<void> wrapping_key_rotated(const kms::WrappingKeyRotationEvent& event) override;
 
  private:
   EventRecorder(const Clock& clock, audit::Durability usages, std::unique_ptr<audit::Writer> trail,

@@ -1,6 +1,7 @@
 #include "app/inspection.h"
 
 #include "base/json.h"
+#include "store/words.h"
 
 namespace keyhold::app {
 namespace {
@@ -22,6 +23,27 @@ void write_evidence(json::Writer& writer, const token::ObjectEvidence& evidence)
   write_shown(writer, "CKA_EXTRACTABLE", evidence.extractable);
   write_shown(writer, "CKA_NEVER_EXTRACTABLE", evidence.never_extractable);
   writer.end_object();
+}
+
+/// Of a material that is kept outside: what the token says of the key that wraps it, and of what it
+/// is unwrapped to.
+void write_wrapped(json::Writer& writer, const store::MaterialRecord& row,
+                   const Result<token::WrappedEvidence>& evidence) {
+  writer.key("wrappingKey").begin_object();
+  writer.key("objectName").string(row.wrapped->custody_key.hex());
+  writer.key("token");
+  if (evidence) {
+    write_evidence(writer, evidence->wrapping_key);
+  } else {
+    writer.null();
+  }
+  writer.end_object();
+  writer.key("token");
+  if (evidence) {
+    write_evidence(writer, evidence->unwrapped);
+  } else {
+    writer.null();
+  }
 }
 
 void write_list(json::Writer& writer, std::string_view name,
@@ -74,15 +96,36 @@ Result<std::string> inspect_key(kms::Service& service, token::Token& token,
       writer.key("importState").string("IMPORTED");
       if (row.valid_to) writer.key("validTo").string(to_iso8601(*row.valid_to));
     }
-    const auto evidence = token.evidence(row.object_name);
-    writer.key("token");
-    if (evidence) {
-      write_evidence(writer, *evidence);
+    if (row.wrapped) {
+      write_wrapped(writer, row, token.wrapped_evidence(material->use));
     } else {
-      writer.null();
+      const auto evidence = token.evidence(row.object_name);
+      writer.key("token");
+      if (evidence) {
+        write_evidence(writer, *evidence);
+      } else {
+        writer.null();
+      }
     }
     const auto checked = token.check_material(material->use);
     writer.key("checkValue").string(checked ? "matches" : "FAILS");
+    writer.end_object();
+  }
+  writer.end_array();
+  writer.end_object();
+  return std::string(writer.text());
+}
+
+std::string render_wrapping_keys(const std::vector<kms::CustodyKeyStatus>& keys) {
+  json::Writer writer;
+  writer.begin_object();
+  writer.key("wrappingKeys").begin_array();
+  for (const auto& key : keys) {
+    writer.begin_object();
+    writer.key("objectName").string(key.record.object_name.hex());
+    writer.key("state").string(store::to_string(key.record.state));
+    writer.key("createdAt").string(to_iso8601(key.record.created_at));
+    writer.key("keyMaterials").integer(static_cast<std::int64_t>(key.materials));
     writer.end_object();
   }
   writer.end_array();

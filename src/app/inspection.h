@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "kms/service.h"
@@ -14,6 +15,9 @@ namespace keyhold::app {
 /// sentence for an id that is no key's.
 Result<std::string> inspect_key(kms::Service& service, token::Token& token,
                                 std::string_view key_id);
+
+/// Wrapping keys of wrapped custody, and how many key materials are under each.
+std::string render_wrapping_keys(const std::vector<kms::CustodyKeyStatus>& keys);
 
 Result<std::string> render_reconcile(const kms::ReconcileReport& report);
 

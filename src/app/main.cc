@@ -10,6 +10,7 @@
 #include "app/commands/operator_commands.h"
 #include "app/commands/serve.h"
 #include "app/commands/token_check.h"
+#include "app/commands/wrapping_key_commands.h"
 #include "app/config.h"
 #include "app/hardening.h"
 
@@ -81,6 +82,8 @@ int run(int argc, char** argv) {
   identity_commands.add_to(cli);
   TokenCommands token_commands;
   token_commands.add_to(cli);
+  WrappingKeyCommands wrapping_key_commands;
+  wrapping_key_commands.add_to(cli);
   CLI::App* reconcile = cli.add_subcommand(
       "reconcile", "Compare store and token of a running service; exit code 1 if a key is missing");
   add_place(*reconcile, operator_options.place);
@@ -111,6 +114,7 @@ int run(int argc, char** argv) {
   if (config_check->parsed()) return run_config_check(config_path);
   if (const auto status = identity_commands.run()) return *status;
   if (const auto status = token_commands.run()) return *status;
+  if (const auto status = wrapping_key_commands.run()) return *status;
   if (inspect->parsed()) return run_key_inspect(operator_options);
   return run_reconcile(operator_options);
 }

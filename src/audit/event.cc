@@ -169,13 +169,13 @@ std::string render(const ServiceEvent& event) {
   json.begin_object();
   member(json, "eventVersion", kEventVersion);
   json.key("userIdentity").begin_object();
-  member(json, "accountId", event.account_id);
+  member_if_any(json, "accountId", event.account_id);
   member(json, "invokedBy", kAwsInternal);
   json.end_object();
   member(json, "eventTime", to_iso8601(event.time));
   member(json, "eventSource", event.event_source);
   member(json, "eventName", event.event_name);
-  member(json, "awsRegion", event.region);
+  member_if_any(json, "awsRegion", event.region);
   member(json, "sourceIPAddress", kAwsInternal);
   member(json, "userAgent", kAwsInternal);
   json.key("requestParameters").null();
@@ -186,7 +186,7 @@ std::string render(const ServiceEvent& event) {
   write_resources(json, event.resources);
   member(json, "eventType", "AwsServiceEvent");
   json.key("managementEvent").boolean(true);
-  member(json, "recipientAccountId", event.account_id);
+  member_if_any(json, "recipientAccountId", event.account_id);
   raw_if_any(json, "serviceEventDetails", event.service_event_details);
   member(json, "eventCategory", "Management");
   json.end_object();
@@ -228,6 +228,22 @@ ServiceEvent delete_expired_key_material_event(const std::string& key_arn,
   return deletion_event("DeleteExpiredKeyMaterial",
                         {{"keyId", key_arn}, {"keyMaterialId", material_id}}, key_arn, time,
                         std::move(region), std::move(account_id), std::move(event_id));
+}
+
+ServiceEvent rotate_wrapping_key_event(const std::string& previous, const std::string& current,
+                                       TimePoint time, std::string event_id) {
+  json::Writer details;
+  details.begin_object();
+  member(details, "previousWrappingKey", previous);
+  member(details, "currentWrappingKey", current);
+  details.end_object();
+
+  ServiceEvent event;
+  event.time = time;
+  event.event_name = "RotateWrappingKey";
+  event.event_id = std::move(event_id);
+  event.service_event_details = details.text();
+  return event;
 }
 
 }  // namespace keyhold::audit

@@ -85,8 +85,9 @@ struct ApiCallEvent {
   std::optional<TlsDetails> tls;
 };
 
-/// What the service did by itself: RotateKey, DeleteKey, DeleteExpiredKeyMaterial. It has no caller
-/// and no request.
+/// What the service did by itself: RotateKey, DeleteKey, DeleteExpiredKeyMaterial, and
+/// RotateWrappingKey, which AWS has not. It has no caller and no request. What is empty is left out
+/// where it says to whom an event belongs.
 struct ServiceEvent {
   TimePoint time;
   std::string event_source = "kms.amazonaws.com";
@@ -128,5 +129,10 @@ ServiceEvent delete_expired_key_material_event(const std::string& key_arn,
                                                const std::string& material_id, TimePoint time,
                                                std::string region, std::string account_id,
                                                std::string event_id);
+
+/// The event of the end of a rotation of the wrapping key of wrapped custody. It belongs to the
+/// deployment, and so to no account and no region. The names are 64 hex characters.
+ServiceEvent rotate_wrapping_key_event(const std::string& previous, const std::string& current,
+                                       TimePoint time, std::string event_id);
 
 }  // namespace keyhold::audit

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kms/alias_directory.h"
+#include "kms/custody_keys.h"
 #include "kms/grant_directory.h"
 #include "kms/key_directory.h"
 #include "kms/service.h"
@@ -27,10 +28,13 @@ struct Domain {
   AliasDirectory aliases{};
   GrantDirectory grants{};
   WrappingKeyDirectory wrapping_keys{};
+  CustodyKeyDirectory custody_keys{};
   UsageJournal usages{};
   KeyLocks locks{};
-  KeyLocks material_changes{};  ///< imports and removals of one key; taken before locks
-  std::mutex alias_changes{};   // alias writes happen one after another
+  KeyLocks material_changes{};   ///< imports and removals of one key; taken before locks
+  std::mutex custody_changes{};  // the making of custody keys, one at a time
+  std::mutex rewrapping{};       // held by the one thread that wraps materials anew
+  std::mutex alias_changes{};    // alias writes happen one after another
 
   /// Keys whose waiting period is over and whose objects are still to be destroyed. To callers
   /// they are gone.

@@ -25,11 +25,20 @@ KeyMaterial::KeyMaterial(store::MaterialRecord row, token::MaterialKind kind)
   if (!record.public_key.empty()) {
     use.public_key = std::make_shared<const token::PublicKey>(record.public_key);
   }
+  if (const auto& wrapped = record.wrapped) {
+    use.wrapped = std::make_shared<const token::WrappedForm>(
+        token::WrappedForm{wrapped->custody_key, wrapped->blob, wrapped->seal});
+  }
+  use.subject = subject_of(record.key_id, material_id);
+}
+
+Bytes subject_of(std::string_view key_id, ByteView material_id) {
   // Length-prefixed, so that no key id and material id read as another pair.
-  use.subject.push_back(static_cast<std::uint8_t>(record.key_id.size()));
-  append(use.subject, as_bytes(record.key_id));
-  use.subject.push_back(static_cast<std::uint8_t>(material_id.size()));
-  append(use.subject, material_id);
+  Bytes subject{static_cast<std::uint8_t>(key_id.size())};
+  append(subject, as_bytes(key_id));
+  subject.push_back(static_cast<std::uint8_t>(material_id.size()));
+  append(subject, material_id);
+  return subject;
 }
 
 Key::Key(store::KeyRecord record, std::vector<KeyMaterialPtr> materials,

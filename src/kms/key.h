@@ -38,6 +38,9 @@ inline token::MaterialKind kind_of(const store::KeyRecord& record) {
   return {record.spec, record.usage};
 }
 
+/// What a material's messages belong to, and what its wrapped form is bound to.
+Bytes subject_of(std::string_view key_id, ByteView material_id);
+
 class Key {
  public:
   /// `materials` are ordered by sequence; empty only for a key whose material is yet to be

@@ -8,6 +8,7 @@
 #include "kms/material_making.h"
 #include "kms/material_removal.h"
 #include "kms/reconcile.h"
+#include "kms/rewrapping.h"
 
 namespace keyhold::kms {
 namespace {
@@ -15,6 +16,10 @@ namespace {
 constexpr auto kFirstRetry = std::chrono::seconds(2);
 // How far what the store knows of keys' uses may be behind.
 constexpr auto kUsageInterval = std::chrono::seconds(10);
+/// How long other due work may wait for materials that are wrapped anew.
+constexpr auto kRewrappingSlice = std::chrono::milliseconds(500);
+// Under which failures of that work are counted, beside the ids of keys.
+constexpr std::string_view kRewrapping = "wrapping key";
 constexpr int kMaxDoublings = 7;  // 2 s, 4 s, … about 4 min
 
 }  // namespace
@@ -90,7 +95,7 @@ void Lifecycle::note(const std::string& key_id, const Result<void>& outcome) {
   const auto wait = kFirstRetry * (1 << std::min(back_off.failures, kMaxDoublings));
   ++back_off.failures;
   back_off.next_try = std::chrono::steady_clock::now() + wait;
-  log::warning("due work for key " + key_id + " failed and will be tried again: " +
+  log::warning("due work for " + key_id + " failed and will be tried again: " +
                outcome.error().message() + " " + outcome.error().detail());
 }
 
@@ -123,6 +128,15 @@ Result<void> Lifecycle::take_up(const Key& key) {
   return finish_removals(domain_, key);
 }
 
+void Lifecycle::rewrap(bool retry_all) {
+  const std::string what(kRewrapping);
+  if (!may_try(what, retry_all)) return;
+  const auto done =
+      continue_rewrapping(domain_, retry_all ? std::nullopt : std::optional(kRewrappingSlice));
+  note(what, done ? Result<void>() : Result<void>(done.error()));
+  if (done && *done == Rewrapping::kGoesOn) wake();
+}
+
 void Lifecycle::run_round(bool retry_all) {
   for (const auto& key : domain_.keys.unfinished()) {
     // What was interrupted comes before what is new.
@@ -135,6 +149,7 @@ void Lifecycle::run_round(bool retry_all) {
   }
   finish_destructions(domain_);
   destroy_expired_wrapping_keys(domain_);
+  rewrap(retry_all);
   settle_stranded_births(domain_);
   const auto now = std::chrono::steady_clock::now();
   if (!retry_all && now < next_usage_save_) return;

@@ -36,6 +36,8 @@ class Lifecycle {
   /// Whether a key's failed work may be tried again now.
   bool may_try(const std::string& key_id, bool retry_all);
   void note(const std::string& key_id, const Result<void>& outcome);
+  /// Carries on with a rotation of the wrapping key.
+  void rewrap(bool retry_all);
   Result<void> rotate(const Key& key);
   /// Whatever of a key's has its date come.
   Result<void> do_due(const Key& key);

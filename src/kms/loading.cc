@@ -46,6 +46,7 @@ Result<void> load_rows(Domain& domain, const store::Contents& contents) {
   }
   domain.grants.load(grants);
   for (const auto& wrapping_key : contents.wrapping_keys) domain.wrapping_keys.put(wrapping_key);
+  for (const auto& custody_key : contents.custody_keys) domain.custody_keys.put(custody_key);
   domain.usages.load(contents.usages);
   return {};
 }

@@ -5,8 +5,9 @@
 
 namespace keyhold::kms {
 
-/// Puts keys, aliases, grants, wrapping keys and uses where calls find them. Keys whose destruction
-/// was recorded are condemned instead. kKmsInternal for rows that do not fit together.
+/// Puts keys, aliases, grants, wrapping keys, custody keys and uses where calls find them. Keys
+/// whose destruction was recorded are condemned instead. kKmsInternal for rows that do not fit
+/// together.
 Result<void> load_rows(Domain& domain, const store::Contents& contents);
 
 }  // namespace keyhold::kms

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "kms/custody_keys.h"
 #include "kms/key_state.h"
 
 namespace keyhold::kms {
@@ -19,6 +20,9 @@ store::MaterialRecord material_row(const Domain& domain, const store::IntentReco
   row.construction = generated.construction;
   row.check_value = generated.check_value;
   row.public_key = generated.public_key;
+  if (const auto& wrapped = generated.wrapped) {
+    row.wrapped = store::WrappedRecord{wrapped->custody_key, wrapped->blob, wrapped->seal};
+  }
   row.created_at = domain.clock.now();
   return row;
 }
@@ -29,15 +33,21 @@ struct Attempt {
   Result<token::GeneratedMaterial> made;
   bool nothing_made = false;
 };
-Attempt generate(Domain& domain, const ObjectName& name, std::string_view label,
+Attempt generate(Domain& domain, const ObjectName& name, std::string_view key_id,
                  token::MaterialKind kind) {
-  auto generated = domain.token.generate_material(name, label, kind);
+  auto generated = make_material(domain, name, key_id, kind);
   if (generated) return {generated, false};
   log::warning("generating key material " + name.hex() + " failed: " + generated.error().detail());
   const auto adopted = domain.token.adopt_material(name, kind);
   if (!adopted) return {generated, false};
   if (!*adopted) return {generated, true};
   return {**adopted, false};
+}
+
+/// A wrapped material that came too late: its custody key was rotated, and is gone.
+Error as_not_kept(const store::MaterialRecord& row, const Error& error) {
+  if (error.code() != ErrorCode::kConflict || !row.wrapped) return error;
+  return Error(ErrorCode::kKmsInternal, {}, "the wrapping key was rotated meanwhile");
 }
 
 void strand_birth(Domain& domain, const store::KeyRecord& key, const store::IntentRecord& intent) {
@@ -80,7 +90,7 @@ Result<KeyPtr> finish_birth(Domain& domain, store::KeyRecord key, const store::I
   auto row = material_row(domain, intent, generated, 0);
   if (const auto finished = domain.store.finish_key(row); !finished) {
     strand_birth(domain, key, intent);
-    return finished.error();
+    return as_not_kept(row, finished.error());
   }
   auto material = std::make_shared<const KeyMaterial>(std::move(row), kind_of(key));
   auto born = std::make_shared<const Key>(
@@ -152,7 +162,9 @@ Result<void> finish_rotation(Domain& domain, std::string_view key_id,
     record.next_rotation_at = next_rotation_after(
         *record.next_rotation_at, record.rotation_period_days, std::max(now, intent.started_at));
   }
-  TRY(domain.store.finish_rotation(record, row));
+  if (const auto finished = domain.store.finish_rotation(record, row); !finished) {
+    return as_not_kept(row, finished.error());
+  }
   ++record.version;
   auto materials = newest->materials();
   materials.push_back(std::make_shared<const KeyMaterial>(std::move(row), newest->kind()));
@@ -265,7 +277,7 @@ Result<ResumedRotation> resume_rotation(Domain& domain, const Key& key) {
       domain.keys.put(std::make_shared<const Key>(current->record(), current->materials(), intent,
                                                   current->policy()));
     }
-    TRY_ASSIGN(material, domain.token.generate_material(intent.object_name, key.id(), key.kind()));
+    TRY_ASSIGN(material, make_material(domain, intent.object_name, key.id(), key.kind()));
   }
   TRY(finish_rotation(domain, key.id(), intent, *material));
   announce_rotations(domain, key);

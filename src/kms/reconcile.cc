@@ -6,6 +6,7 @@
 
 #include "base/key_spec.h"
 #include "base/log.h"
+#include "kms/custody_keys.h"
 #include "kms/destruction.h"
 #include "kms/import.h"
 #include "kms/material_making.h"
@@ -93,6 +94,20 @@ void settle_unfinished(Domain& domain, ReconcileReport& report) {
   }
 }
 
+/// A custody key that was on its way belongs to whoever holds the lock, and else to nobody.
+void settle_custody_keys(Domain& domain, ReconcileReport& report) {
+  const std::lock_guard lock(domain.custody_changes);
+  const auto withdrawn = withdraw_intended_custody_keys(domain);
+  if (!withdrawn) {
+    report.alarms.push_back("a custody key that was not made cannot be withdrawn now");
+    log::warning("withdrawing a custody key: " + withdrawn.error().detail());
+    return;
+  }
+  for (const auto& name : *withdrawn) {
+    report.withdrawn.push_back("custody key, object " + name.hex());
+  }
+}
+
 /// Of the objects, which were listed just now, those that no row names. Rows name an object from
 /// before it is made until after it is destroyed; so what is nameless and still there after they
 /// were read is strange, and nothing that was made or destroyed meanwhile is.
@@ -102,11 +117,12 @@ Result<std::vector<std::string>> find_strangers(Domain& domain,
   std::unordered_set<std::string> names;
   for (const auto& intent : rows.intents) names.insert(intent.object_name.hex());
   for (const auto& material : rows.materials) {
-    if (material.presence != store::MaterialPresence::kAbsent) {
+    if (material.presence != store::MaterialPresence::kAbsent && !material.wrapped) {
       names.insert(material.object_name.hex());
     }
   }
   for (const auto& wrapping_key : rows.wrapping_keys) names.insert(wrapping_key.object_name.hex());
+  for (const auto& custody_key : rows.custody_keys) names.insert(custody_key.object_name.hex());
   for (const auto& name : domain.options.own_objects) names.insert(name.hex());
 
   const auto describe = [](const token::ListedObject& object) {
@@ -136,6 +152,32 @@ std::optional<std::string> examine(Domain& domain, const Key& key, const KeyMate
   return std::string(away ? "could not be checked" : otherwise);
 }
 
+using Counts = std::unordered_map<std::string, int>;
+
+int count_of(const Counts& found, const ObjectName& name) {
+  const auto at = found.find(name.hex());
+  return at == found.end() ? 0 : at->second;
+}
+
+void examine_custody_keys(Domain& domain, const Counts& found, ReconcileDepth depth,
+                          ReconcileReport& report) {
+  for (const auto& record : domain.custody_keys.all()) {
+    if (record.state != store::CustodyKeyState::kCurrent &&
+        record.state != store::CustodyKeyState::kRetiring) {
+      continue;
+    }
+    const int count = count_of(found, record.object_name);
+    const std::string what = "custody key " + record.object_name.hex();
+    if (count == 2 && depth == ReconcileDepth::kPresence) continue;
+    // Made after the listing, or not whole: the token is asked again.
+    const auto checked = domain.token.check_custody_key(to_token(record));
+    if (checked) continue;
+    const auto still = domain.custody_keys.in(record.state);
+    const bool ended = std::ranges::find(still, record) == still.end();
+    if (!ended) report.alarms.push_back(what + " is missing or fails its check value");
+  }
+}
+
 }  // namespace
 
 void settle_stranded_births(Domain& domain) {
@@ -161,20 +203,26 @@ Result<ReconcileReport> reconcile(Domain& domain, const store::Contents& content
   ReconcileReport report;
   TRY(settle_births(domain, contents, report));
   settle_unfinished(domain, report);
+  settle_custody_keys(domain, report);
   finish_destructions(domain);
 
   TRY_ASSIGN(const auto objects, domain.token.list_objects());
   TRY_ASSIGN(report.strangers, find_strangers(domain, objects));
-  std::unordered_map<std::string, int> found;
+  Counts found;
   for (const auto& object : objects) ++found[to_hex(object.id)];
+  examine_custody_keys(domain, found, depth, report);
   for (const auto& key : domain.keys.all()) {
     for (const auto& material : key->materials()) {
       if (material->record.presence != store::MaterialPresence::kPresent) continue;
-      const auto at = found.find(material->record.object_name.hex());
-      const int count = at == found.end() ? 0 : at->second;
+      const int count = count_of(found, material->record.object_name);
       const std::string what = "key material " + material->record.material_id + " of " + key->arn();
       std::optional<std::string> wrong;
-      if (count == 0) {
+      if (material->record.wrapped) {
+        // There is no object to count.
+        if (depth == ReconcileDepth::kCheckValues) {
+          wrong = examine(domain, *key, *material, "cannot be unwrapped, or fails its check value");
+        }
+      } else if (count == 0) {
         // Made after the listing, or missing: the token is asked again.
         wrong = examine(domain, *key, *material, "is missing");
       } else if (count > (is_pair(key->record().spec) ? 2 : 1)) {

@@ -22,6 +22,7 @@
 #include "kms/messages.h"
 #include "kms/native_operations.h"
 #include "kms/reconcile.h"
+#include "kms/rewrapping.h"
 #include "kms/tag.h"
 
 namespace keyhold::kms {
@@ -392,6 +393,17 @@ class DomainService final : public Service, public Inventory {
     settled.unborn_keys.clear();
     return kms::reconcile(domain_, settled, ReconcileDepth::kCheckValues);
   }
+
+  Result<void> rotate_wrapping_key() override {
+    TRY(begin_rewrapping(domain_));
+    lifecycle_.wake();
+    return {};
+  }
+  Result<void> continue_rewrapping(milliseconds allowance) override {
+    TRY(kms::continue_rewrapping(domain_, allowance));
+    return {};
+  }
+  std::vector<CustodyKeyStatus> wrapping_keys() override { return custody_key_statuses(domain_); }
 
   KeyPtr inspect_key(std::string_view key_id) override { return domain_.keys.find(key_id); }
 

@@ -72,6 +72,20 @@ struct MaterialExpiryEvent {
   TimePoint expired_at;
 };
 
+/// A rotation of the wrapping key of wrapped custody that has come to its end: every material is
+/// wrapped under the new one, and the old one is destroyed.
+struct WrappingKeyRotationEvent {
+  std::string previous_wrapping_key;  ///< 64 hex characters: CKA_ID
+  std::string current_wrapping_key;
+  TimePoint rotated_at;
+};
+
+/// A custody key and how many materials are wrapped under it.
+struct CustodyKeyStatus {
+  store::CustodyKeyRecord record;
+  std::size_t materials = 0;
+};
+
 /// Who wants to know. Called at least once for each event, from any thread; an error means "tell me
 /// again later".
 class EventSink {
@@ -80,6 +94,7 @@ class EventSink {
   virtual Result<void> key_rotated(const RotationEvent& event) = 0;
   virtual Result<void> key_deleted(const DeletionEvent& event) = 0;
   virtual Result<void> material_expired(const MaterialExpiryEvent& event) = 0;
+  virtual Result<void> wrapping_key_rotated(const WrappingKeyRotationEvent& event) = 0;
 };
 
 struct ServiceOptions {
@@ -290,6 +305,13 @@ class Service {
 
   // For operators.
   virtual Result<ReconcileReport> reconcile() = 0;
+  /// Makes a new wrapping key for wrapped custody, and has every material wrapped under it, which
+  /// goes on after this returns. kValidation or kConflict with a sentence. See kms/rewrapping.h.
+  virtual Result<void> rotate_wrapping_key() = 0;
+  /// Takes part in that for so long; success also where nothing is to be done.
+  virtual Result<void> continue_rewrapping(milliseconds allowance) = 0;
+  /// The current one first.
+  virtual std::vector<CustodyKeyStatus> wrapping_keys() = 0;
   /// A key of any account and region, by id; null if there is none.
   virtual KeyPtr inspect_key(std::string_view key_id) = 0;
   /// Runs what is due at once instead of at the next interval, and waits for it.

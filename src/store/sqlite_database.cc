@@ -182,6 +182,14 @@ ObjectName Row::object_name() {
   return {};
 }
 
+std::optional<ObjectName> Row::optional_object_name() {
+  if (statement_.is_null(column_)) {
+    ++column_;
+    return std::nullopt;
+  }
+  return object_name();
+}
+
 Bytes Row::bytes() {
   const int column = column_++;
   if (statement_.is_text(column)) {
@@ -207,11 +215,13 @@ SqliteStatus SqliteDatabase::open(const std::string& path, Mode mode) {
   sqlite3_db_config(opened, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   // EXCLUSIVE: what one process has read into memory, no other one changes behind its back.
-  // synchronous=FULL: in WAL mode, NORMAL would answer before the log is on the disk.
+  // secure_delete: of a wrapped key material that is erased, no copy is left in the file's free
+  // pages. synchronous=FULL: in WAL mode, NORMAL would answer before the log is on the disk.
   return execute(
       "PRAGMA locking_mode=EXCLUSIVE;"
       "PRAGMA synchronous=FULL;"
-      "PRAGMA foreign_keys=ON;");
+      "PRAGMA foreign_keys=ON;"
+      "PRAGMA secure_delete=ON;");
 }
 
 SqliteStatus SqliteDatabase::execute(const std::string& sql) const {

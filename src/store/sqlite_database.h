@@ -99,6 +99,7 @@ class Row {
   std::uint64_t counter();
   int small_number();
   ObjectName object_name();
+  std::optional<ObjectName> optional_object_name();
   Bytes bytes();
   template <typename Word>
   Word word() {

@@ -143,7 +143,7 @@ Result<void> SqliteStore::finish_import(const KeyRecord& key, const MaterialReco
     TRY_ASSIGN(const bool again, known.bind(key.id).bind(material.material_id).next());
     if (!again) return insert_material(material);
     TRY(end_intent(material));
-    return exactly_one(write_material(material));
+    return write_material(material);
   });
 }
 
@@ -151,7 +151,7 @@ Result<void> SqliteStore::update_material(const KeyRecord& key, const MaterialRe
   TRY(check_of_key(key, material));
   return transact(Transaction::Kind::kWrite, [&]() -> Result<void> {
     TRY(write_key(key));
-    return exactly_one(write_material(material));
+    return write_material(material);
   });
 }
 

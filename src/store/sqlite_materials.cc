@@ -25,10 +25,16 @@ MaterialRecord read_material(Row& row) {
   material.standing = row.word<MaterialStanding>();
   material.valid_to = row.optional_time();
   material.description = row.text();
+  const auto custody_key = row.optional_object_name();
+  Bytes blob = row.bytes();
+  Bytes seal = row.bytes();
+  if (custody_key) {
+    material.wrapped = WrappedRecord{*custody_key, std::move(blob), std::move(seal)};
+  }
   return material;
 }
 
-/// Parameters 1 to 16, of the statements that write a whole row.
+/// Parameters 1 to 19, of the statements that write a whole row.
 Statement& bind_material(Statement& statement, const MaterialRecord& material) {
   return statement.bind(material.object_name)
       .bind(material.key_id)
@@ -45,7 +51,10 @@ Statement& bind_material(Statement& statement, const MaterialRecord& material) {
       .bind(material.presence)
       .bind(material.standing)
       .bind(material.valid_to)
-      .bind(material.description);
+      .bind(material.description)
+      .bind(material.wrapped ? std::optional(material.wrapped->custody_key) : std::nullopt)
+      .bind(material.wrapped ? material.wrapped->blob : Bytes())
+      .bind(material.wrapped ? material.wrapped->seal : Bytes());
 }
 
 }  // namespace
@@ -55,7 +64,8 @@ Result<void> SqliteStore::load_materials(Contents& contents) {
       database_.prepare(
           "SELECT object_name, key_id, material_id, sequence, custody, construction, check_value,"
           " public_key, created_at, rotation_type, rotated_at, announced, presence, standing,"
-          " valid_to, description FROM key_material ORDER BY key_id, sequence"),
+          " valid_to, description, custody_key, wrapped, seal FROM key_material ORDER BY key_id, "
+          "sequence"),
       "key_material", [&](Row& row) { contents.materials.push_back(read_material(row)); });
 }
 
@@ -69,22 +79,26 @@ Result<void> SqliteStore::end_intent(const MaterialRecord& material) {
 
 Result<void> SqliteStore::insert_material(const MaterialRecord& material) {
   TRY(end_intent(material));
+  if (material.wrapped) TRY(expect_wraps(material.wrapped->custody_key));
   auto insertion = database_.prepare(
       "INSERT INTO key_material (object_name, key_id, material_id, sequence, custody, construction,"
       " check_value, public_key, created_at, rotation_type, rotated_at, announced, presence,"
-      " standing, valid_to, description, invocations)"
-      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)");
+      " standing, valid_to, description, custody_key, wrapped, seal, invocations)"
+      " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,"
+      " $19, 0)");
   return exactly_one(bind_material(insertion, material).run());
 }
 
-Result<int> SqliteStore::write_material(const MaterialRecord& material) {
+Result<void> SqliteStore::write_material(const MaterialRecord& material) {
+  if (material.wrapped) TRY(expect_wraps(material.wrapped->custody_key));
   auto update = database_.prepare(
       "UPDATE key_material SET object_name = $1, key_id = $2, material_id = $3, sequence = $4, "
       "custody = $5, construction = $6,"
       " check_value = $7, public_key = $8, created_at = $9, rotation_type = $10, rotated_at = $11,"
-      " announced = $12, presence = $13, standing = $14, valid_to = $15, description = $16"
+      " announced = $12, presence = $13, standing = $14, valid_to = $15, description = $16,"
+      " custody_key = $17, wrapped = $18, seal = $19"
       " WHERE key_id = $2 AND material_id = $3");
-  return bind_material(update, material).run();
+  return exactly_one(bind_material(update, material).run());
 }
 
 Result<void> SqliteStore::mark_announced(const ObjectName& object_name) {

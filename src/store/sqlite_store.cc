@@ -11,6 +11,7 @@ Result<Contents> SqliteStore::load() {
     TRY(load_materials(contents));
     TRY(load_intents(contents));
     TRY(load_wrapping_keys(contents));
+    TRY(load_custody_keys(contents));
     TRY(load_aliases(contents));
     TRY(load_credentials(contents));
     TRY(load_grants(contents));

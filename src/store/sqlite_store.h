@@ -38,6 +38,12 @@ class SqliteStore final : public Store, public IdentityStore {
   Result<void> update_key(const KeyRecord& key) override;
   Result<void> put_wrapping_key(const WrappingKeyRecord& wrapping_key) override;
   Result<void> erase_wrapping_key(const ObjectName& object_name) override;
+  Result<void> begin_custody_key(const CustodyKeyRecord& key) override;
+  Result<void> finish_custody_key(const ObjectName& object_name, const Bytes& check_value) override;
+  Result<void> rewrap_material(const ObjectName& material, const ObjectName& from,
+                               const WrappedRecord& wrapped) override;
+  Result<void> condemn_custody_key(const ObjectName& object_name) override;
+  Result<void> erase_custody_key(const ObjectName& object_name) override;
   Result<void> erase_key(std::string_view key_id) override;
   Result<void> insert_alias(const AliasRecord& alias) override;
   Result<void> update_alias(const AliasRecord& alias) override;
@@ -80,6 +86,8 @@ class SqliteStore final : public Store, public IdentityStore {
   Result<void> load_materials(Contents& contents);
   Result<void> load_intents(Contents& contents);
   Result<void> load_wrapping_keys(Contents& contents);
+  Result<void> load_custody_keys(Contents& contents);
+  Result<void> expect_wraps(const ObjectName& custody_key);
   Result<void> load_aliases(Contents& contents);
   Result<void> load_credentials(Contents& contents);
   Result<void> load_grants(Contents& contents);
@@ -88,7 +96,7 @@ class SqliteStore final : public Store, public IdentityStore {
   Result<void> insert_intent(const IntentRecord& intent);
   Result<void> end_intent(const MaterialRecord& material);
   Result<void> insert_material(const MaterialRecord& material);
-  Result<int> write_material(const MaterialRecord& material);
+  Result<void> write_material(const MaterialRecord& material);
   Result<void> insert_key_row(const KeyRecord& key, int born);
   Result<void> write_key(const KeyRecord& key);
   Result<void> insert_tags(const KeyRecord& key);

@@ -71,6 +71,15 @@ enum class MaterialStanding : std::uint8_t {
   kPendingRotation,  ///< imported, and current only after a rotation on demand
 };
 
+/// A material of wrapped custody, as its token gave it.
+struct WrappedRecord {
+  ObjectName custody_key;
+  Bytes blob;
+  Bytes seal;
+
+  bool operator==(const WrappedRecord&) const = default;
+};
+
 /// A key material that was proven in its token. Of the permanent ones, the one with the highest
 /// sequence is the current one.
 struct MaterialRecord {
@@ -91,7 +100,8 @@ struct MaterialRecord {
   MaterialStanding standing = MaterialStanding::kPermanent;
   /// When an imported material is to be destroyed; absent where it does not expire.
   std::optional<TimePoint> valid_to{};
-  std::string description{};  ///< of an imported material; empty: none
+  std::string description{};               ///< of an imported material; empty: none
+  std::optional<WrappedRecord> wrapped{};  ///< of wrapped custody
 
   bool operator==(const MaterialRecord&) const = default;
 };
@@ -126,6 +136,24 @@ struct WrappingKeyRecord {
   Bytes public_key{};  ///< SubjectPublicKeyInfo in DER; empty until the pair is made
 
   bool operator==(const WrappingKeyRecord&) const = default;
+};
+
+enum class CustodyKeyState : std::uint8_t {
+  kIntended,    ///< about to be made; of one that a crash left there is nothing to keep
+  kCurrent,     ///< new materials are wrapped under it; there is at most one
+  kRetiring,    ///< materials that are still wrapped under it are to be wrapped anew
+  kDestroying,  ///< no material is, or ever can be again; its objects are to be destroyed
+};
+
+/// What materials of wrapped custody are wrapped and sealed under. Written before its objects can
+/// exist, and erased after they are destroyed.
+struct CustodyKeyRecord {
+  ObjectName object_name;
+  CustodyKeyState state = CustodyKeyState::kIntended;
+  Bytes check_value{};  ///< empty until it is made
+  TimePoint created_at;
+
+  bool operator==(const CustodyKeyRecord&) const = default;
 };
 
 struct AliasRecord {
@@ -192,6 +220,7 @@ struct Contents {
   std::vector<MaterialRecord> materials{};  ///< by key, then by sequence
   std::vector<IntentRecord> intents{};
   std::vector<WrappingKeyRecord> wrapping_keys{};  ///< by object name
+  std::vector<CustodyKeyRecord> custody_keys{};    ///< by object name
   std::vector<AliasRecord> aliases{};
   std::vector<CredentialRecord> credentials{};
   std::vector<GrantRecord> grants{};  ///< by grant id
@@ -246,6 +275,23 @@ class Store {
   virtual Result<void> put_wrapping_key(const WrappingKeyRecord& wrapping_key) = 0;
   /// Success also if there is none of that name.
   virtual Result<void> erase_wrapping_key(const ObjectName& object_name) = 0;
+
+  // Custody keys. A material's row is written only while the custody key that it names is current
+  // or retiring: kConflict otherwise.
+  /// kConflict while another one is intended.
+  virtual Result<void> begin_custody_key(const CustodyKeyRecord& key) = 0;
+  /// The intended one is current, and the one that was is retiring: both or neither.
+  virtual Result<void> finish_custody_key(const ObjectName& object_name,
+                                          const Bytes& check_value) = 0;
+  /// The material is wrapped under the custody key that `wrapped` names; kConflict unless it was
+  /// under `from`.
+  virtual Result<void> rewrap_material(const ObjectName& material, const ObjectName& from,
+                                       const WrappedRecord& wrapped) = 0;
+  /// A retiring one is to be destroyed; kConflict while a material's row names it.
+  virtual Result<void> condemn_custody_key(const ObjectName& object_name) = 0;
+  /// Of one that is intended or to be destroyed, kConflict for another; success also if there is
+  /// none of that name.
+  virtual Result<void> erase_custody_key(const ObjectName& object_name) = 0;
 
   /// The key, its materials, intents, wrapping keys, aliases, tags and grants are gone. Called when
   /// its last token object is.

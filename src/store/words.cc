@@ -23,6 +23,12 @@ constexpr std::array<std::pair<MaterialStanding, std::string_view>, 2> kMaterial
     {{MaterialStanding::kPermanent, "permanent"},
      {MaterialStanding::kPendingRotation, "pending-rotation"}}};
 
+constexpr std::array<std::pair<CustodyKeyState, std::string_view>, 4> kCustodyKeyStates{
+    {{CustodyKeyState::kIntended, "intended"},
+     {CustodyKeyState::kCurrent, "current"},
+     {CustodyKeyState::kRetiring, "retiring"},
+     {CustodyKeyState::kDestroying, "destroying"}}};
+
 constexpr std::array<std::pair<CredentialStatus, std::string_view>, 2> kCredentialStatuses{
     {{CredentialStatus::kActive, "active"}, {CredentialStatus::kDisabled, "disabled"}}};
 
@@ -53,6 +59,7 @@ std::optional<Word> parse(const std::array<std::pair<Word, std::string_view>, kS
 std::string_view to_string(IntentKind value) { return spelling(kIntentKinds, value); }
 std::string_view to_string(MaterialPresence value) { return spelling(kMaterialPresences, value); }
 std::string_view to_string(MaterialStanding value) { return spelling(kMaterialStandings, value); }
+std::string_view to_string(CustodyKeyState value) { return spelling(kCustodyKeyStates, value); }
 std::string_view to_string(CredentialStatus value) { return spelling(kCredentialStatuses, value); }
 std::string_view to_string(ContextConstraint value) { return spelling(kContextConstraints, value); }
 
@@ -73,6 +80,11 @@ std::optional<store::MaterialPresence> parse_word(std::string_view text) {
 template <>
 std::optional<store::MaterialStanding> parse_word(std::string_view text) {
   return store::parse(store::kMaterialStandings, text);
+}
+
+template <>
+std::optional<store::CustodyKeyState> parse_word(std::string_view text) {
+  return store::parse(store::kCustodyKeyStates, text);
 }
 
 template <>

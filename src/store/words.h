@@ -12,6 +12,7 @@ namespace keyhold::store {
 std::string_view to_string(IntentKind value);
 std::string_view to_string(MaterialPresence value);
 std::string_view to_string(MaterialStanding value);
+std::string_view to_string(CustodyKeyState value);
 std::string_view to_string(CredentialStatus value);
 std::string_view to_string(ContextConstraint value);
 
@@ -25,6 +26,8 @@ template <>
 std::optional<store::MaterialPresence> parse_word(std::string_view text);
 template <>
 std::optional<store::MaterialStanding> parse_word(std::string_view text);
+template <>
+std::optional<store::CustodyKeyState> parse_word(std::string_view text);
 template <>
 std::optional<store::CredentialStatus> parse_word(std::string_view text);
 template <>

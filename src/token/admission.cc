@@ -154,9 +154,7 @@ class Trials {
 
   Material throwaway() const {
     Material material;
-    material.construction = link_.profile().derivation == Derivation::kEcb
-                                ? Construction::kEcbDerived
-                                : Construction::kDirect;
+    material.construction = construction_of(link_.profile(), {});
     return material;
   }
 
@@ -399,11 +397,11 @@ class Trials {
   };
   pkcs11::Result<Wrapped> wrap_material() {
     const Profile& profile = link_.profile();
-    PKCS11_TRY_ASSIGN(SessionObject wrapping_key,
-                      link_.objects().generate(
-                          pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
-                          custody_wrapping_key_template(profile, Residence::kSession, name(),
-                                                        "keyhold admission")));
+    PKCS11_TRY_ASSIGN(
+        SessionObject wrapping_key,
+        link_.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
+                                 custody_wrapping_key_template(profile, Residence::kSession, name(),
+                                                               "keyhold admission")));
     std::vector<CK_MECHANISM_TYPE> types = {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP};
     if (profile.wrap_mechanism != 0) types = {profile.wrap_mechanism};
     std::optional<pkcs11::Error> trouble;
@@ -433,8 +431,9 @@ class Trials {
   }
 
   Trial wrap_unwrapped(const Wrapped& wrapped) {
-    const auto key = token::unwrap(link_, wrapped.blob, wrapped.wrapping_key.handle(),
-                                   unwrapped_to_use_template(link_.profile(), {}));
+    const auto key =
+        token::unwrap(link_, wrapped.blob, wrapped.wrapping_key.handle(),
+                      unwrapped_to_use_template(link_.profile(), {}, throwaway().construction));
     if (!key) return {Outcome::kNotShown, key.error().text()};
     for (const CK_MECHANISM_TYPE type : {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP}) {
       if (token::wrap(link_, type, wrapped.wrapping_key.handle(), key->handle())) {
@@ -458,7 +457,8 @@ class Trials {
   }
 
   Trial unwrap_readable(const Wrapped& wrapped) {
-    pkcs11::Attributes attributes = unwrapped_to_wrap_template(link_.profile(), {});
+    pkcs11::Attributes attributes =
+        unwrapped_to_wrap_template(link_.profile(), {}, throwaway().construction);
     attributes.no(CKA_SENSITIVE);
     const auto key = token::unwrap(link_, wrapped.blob, wrapped.wrapping_key.handle(), attributes);
     if (!key) return refused(key.error());

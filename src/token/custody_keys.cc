@@ -42,9 +42,10 @@ pkcs11::Result<Bytes> CustodyKeys::mac(const Objects& objects, ByteView message)
 }
 
 pkcs11::Result<Bytes> CustodyKeys::canary_mac(const Objects& objects, ByteView blob) {
-  PKCS11_TRY_ASSIGN(const SessionObject canary,
-                    unwrap(link_, blob, objects.wrapping,
-                           unwrapped_to_use_template(link_.profile(), kSealingKind)));
+  PKCS11_TRY_ASSIGN(
+      const SessionObject canary,
+      unwrap(link_, blob, objects.wrapping,
+             unwrapped_to_use_template(link_.profile(), kSealingKind, Construction::kNative)));
   return sign(link_, kSealingKind.spec, canary.handle(), row_of(Algorithm::kHmacSha256),
               {MessageType::kRaw, as_bytes(kCheckDomain)});
 }
@@ -52,11 +53,10 @@ pkcs11::Result<Bytes> CustodyKeys::canary_mac(const Objects& objects, ByteView b
 pkcs11::Result<Bytes> CustodyKeys::make_check_value(const Objects& objects,
                                                     MechanismType mechanism) {
   const Profile& profile = link_.profile();
-  PKCS11_TRY_ASSIGN(
-      const Bytes blob,
-      generate_wrapped(link_, generation_of(profile, *find_kind(KeyForm::kHmac)),
-                       generated_to_wrap_template(profile, kSealingKind), mechanism,
-                       objects.wrapping));
+  PKCS11_TRY_ASSIGN(const Bytes blob,
+                    generate_wrapped(link_, generation_of(profile, *find_kind(KeyForm::kHmac)),
+                                     generated_to_wrap_template(profile, kSealingKind), mechanism,
+                                     objects.wrapping));
   PKCS11_TRY_ASSIGN(Bytes rest, canary_mac(objects, blob));
   append(rest, blob);
   PKCS11_TRY_ASSIGN(Bytes value, mac(objects, check_value_message(rest)));
@@ -75,9 +75,8 @@ pkcs11::Result<Proof> CustodyKeys::prove(const Objects& objects, ByteView check_
     if (link_.says_bad_wrapped_key(canary.error()) && link_.look()) return Proof::kDiffers;
     return canary.error();
   }
-  return equal_in_constant_time(*canary, check_value.subspan(kMacSize, kMacSize))
-             ? Proof::kHolds
-             : Proof::kDiffers;
+  return equal_in_constant_time(*canary, check_value.subspan(kMacSize, kMacSize)) ? Proof::kHolds
+                                                                                  : Proof::kDiffers;
 }
 
 pkcs11::Result<CustodyKeys::Objects> CustodyKeys::make(const ObjectName& name) {
@@ -90,15 +89,13 @@ pkcs11::Result<CustodyKeys::Objects> CustodyKeys::make(const ObjectName& name) {
     });
   };
   Objects objects;
-  PKCS11_TRY_ASSIGN(
-      objects.wrapping,
-      generate(CKM_AES_KEY_GEN, custody_wrapping_key_template(profile, Residence::kToken,
-                                                              name.bytes(), kWrappingLabel)));
-  PKCS11_TRY_ASSIGN(
-      objects.sealing,
-      generate(generation_of(profile, *find_kind(KeyForm::kHmac)),
-               custody_sealing_key_template(profile, Residence::kToken, name.bytes(),
-                                            kSealingLabel)));
+  PKCS11_TRY_ASSIGN(objects.wrapping, generate(CKM_AES_KEY_GEN, custody_wrapping_key_template(
+                                                                    profile, Residence::kToken,
+                                                                    name.bytes(), kWrappingLabel)));
+  PKCS11_TRY_ASSIGN(objects.sealing,
+                    generate(generation_of(profile, *find_kind(KeyForm::kHmac)),
+                             custody_sealing_key_template(profile, Residence::kToken, name.bytes(),
+                                                          kSealingLabel)));
   return objects;
 }
 

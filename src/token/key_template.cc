@@ -198,8 +198,8 @@ pkcs11::Attributes custody_wrapping_key_template(const Profile& profile, Residen
   reside(attributes, residence);
   attributes.yes(CKA_PRIVATE).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
   for (const CK_ATTRIBUTE_TYPE usage : kUsages) attributes.no(usage);
-  std::vector<CK_MECHANISM_TYPE> mechanisms = {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD,
-                                               CKM_AES_KEY_WRAP};
+  std::vector<CK_MECHANISM_TYPE> mechanisms = {CKM_AES_KEY_WRAP, CKM_AES_KEY_WRAP_PAD,
+                                               kAesKeyWrapKwp};
   if (profile.wrap_mechanism != 0) mechanisms = {profile.wrap_mechanism};
   attributes.yes(CKA_WRAP).yes(CKA_UNWRAP).mechanisms(CKA_ALLOWED_MECHANISMS, mechanisms);
   if (profile.sensitive_with_extractable == SensitiveWithExtractable::kYes) {
@@ -227,6 +227,21 @@ void make_extractable(const Profile& profile, pkcs11::Attributes& attributes) {
   }
 }
 
+pkcs11::Attributes unwrapped_secret(const Profile& profile, MaterialKind kind,
+                                    Construction construction) {
+  constexpr auto kSession = Residence::kSession;
+  pkcs11::Attributes attributes = construction == Construction::kNative
+                                      ? hmac_key_template(profile, kSession, kind, {}, {})
+                                  : construction == Construction::kDirect
+                                      ? direct_material_template(profile, kSession, {}, {})
+                                      : derived_material_template(profile, kSession, {}, {});
+  for (const CK_ATTRIBUTE_TYPE type :
+       {CKA_VALUE_LEN, CKA_ID, CKA_LABEL, CKA_COPYABLE, CKA_MODIFIABLE}) {
+    attributes.remove(type);
+  }
+  return attributes;
+}
+
 }  // namespace
 
 pkcs11::Attributes generated_to_wrap_template(const Profile& profile, MaterialKind kind) {
@@ -236,17 +251,24 @@ pkcs11::Attributes generated_to_wrap_template(const Profile& profile, MaterialKi
   return attributes;
 }
 
-pkcs11::Attributes unwrapped_to_wrap_template(const Profile& profile, MaterialKind kind) {
-  pkcs11::Attributes attributes = unwrapped_material_template(profile, kind, Custody::kWrapped);
+pkcs11::Attributes unwrapped_to_wrap_template(const Profile& profile, MaterialKind kind,
+                                              Construction construction) {
+  pkcs11::Attributes attributes = unwrapped_secret(profile, kind, construction);
   make_extractable(profile, attributes);
   return attributes;
 }
 
-pkcs11::Attributes unwrapped_to_use_template(const Profile& profile, MaterialKind kind) {
-  pkcs11::Attributes attributes = unwrapped_material_template(profile, kind, Custody::kWrapped);
+pkcs11::Attributes unwrapped_to_use_template(const Profile& profile, MaterialKind kind,
+                                             Construction construction) {
+  pkcs11::Attributes attributes = unwrapped_secret(profile, kind, construction);
   attributes.no(CKA_COPYABLE).no(CKA_MODIFIABLE);
   drop(profile, attributes);
   return attributes;
+}
+
+Construction construction_of(const Profile& profile, MaterialKind kind) {
+  if (row_of(kind.spec).form != KeyForm::kAes) return Construction::kNative;
+  return profile.derivation == Derivation::kEcb ? Construction::kEcbDerived : Construction::kDirect;
 }
 
 pkcs11::Attributes kept_material_template(const Profile& profile, ByteView id,

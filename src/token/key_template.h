@@ -56,8 +56,8 @@ pkcs11::Attributes unwrapped_material_template(const Profile& profile, MaterialK
 pkcs11::Attributes kept_material_template(const Profile& profile, ByteView id,
                                           std::string_view label);
 
-// Of wrapped custody. An extractable object lives inside of one step alone: generated (or unwrapped),
-// wrapped, destroyed.
+// Of wrapped custody. An extractable object lives inside of one step alone: generated (or
+// unwrapped), wrapped, destroyed.
 
 /// The wrapping key of a custody key: AES-256, WRAP and UNWRAP. What it unwraps cannot come out
 /// readable where the token honours CKA_UNWRAP_TEMPLATE.
@@ -71,10 +71,16 @@ pkcs11::Attributes custody_sealing_key_template(const Profile& profile, Residenc
 /// Key material as it is generated: a session object that can be wrapped.
 pkcs11::Attributes generated_to_wrap_template(const Profile& profile, MaterialKind kind);
 /// The same as it is unwrapped to be wrapped under another key. Without CKA_VALUE_LEN.
-pkcs11::Attributes unwrapped_to_wrap_template(const Profile& profile, MaterialKind kind);
+pkcs11::Attributes unwrapped_to_wrap_template(const Profile& profile, MaterialKind kind,
+                                              Construction construction);
 
-/// As it is unwrapped to be used: a session object like what is resident. Without CKA_VALUE_LEN.
-pkcs11::Attributes unwrapped_to_use_template(const Profile& profile, MaterialKind kind);
+/// As it is unwrapped to be used: a session object like what is resident. Without CKA_VALUE_LEN. By
+/// the construction that the material was made for, whatever the profile makes now.
+pkcs11::Attributes unwrapped_to_use_template(const Profile& profile, MaterialKind kind,
+                                             Construction construction);
+
+/// What new materials of that kind are made for.
+Construction construction_of(const Profile& profile, MaterialKind kind);
 
 /// The two halves of a pair, under one CKA_ID. The public one may be read, and verify or encrypt
 /// what its private half signs or decrypts: it is used outside of the token (but for Ed25519ph),

@@ -11,14 +11,6 @@
 #include "token/public_key.h"
 
 namespace keyhold::token {
-namespace {
-
-Construction construction_of(const Profile& profile) {
-  return profile.derivation == Derivation::kEcb ? Construction::kEcbDerived : Construction::kDirect;
-}
-
-}  // namespace
-
 std::optional<std::string> openness(const ObjectEvidence& shown) {
   if (!shown.sensitive || !*shown.sensitive) return "CKA_SENSITIVE is not true";
   if (!shown.extractable || *shown.extractable) return "CKA_EXTRACTABLE is not false";
@@ -87,7 +79,7 @@ pkcs11::Result<GeneratedMaterial> Materials::prove_new(pkcs11::ObjectHandle key,
 }
 
 pkcs11::Result<GeneratedMaterial> Materials::prove_new_for_messages(pkcs11::ObjectHandle handle) {
-  const Construction construction = construction_of(link_.profile());
+  const Construction construction = construction_of(link_.profile(), {});
   const Material material{{}, construction, {}, {}};
   PKCS11_TRY_ASSIGN(const auto object, MaterialObject::open(link_, material, handle));
   PKCS11_TRY_ASSIGN(Bytes check_value, object->make_check_value(link_, random_));
@@ -138,8 +130,7 @@ Result<GeneratedMaterial> Materials::generate_wrapped(const Inside& inside, cons
   auto proven = prove_new(made.object.handle(), kind, nullptr);
   if (!proven) return guard_.fail(inside, proven.error(), "proving a new key", Repeatable::kNo);
   proven->custody = Custody::kWrapped;
-  auto form =
-      std::make_shared<WrappedForm>(WrappedForm{key.object_name, std::move(made.blob), {}});
+  auto form = std::make_shared<WrappedForm>(WrappedForm{key.object_name, std::move(made.blob), {}});
   const Material material{.object_name = name,
                           .construction = proven->construction,
                           .check_value = proven->check_value,

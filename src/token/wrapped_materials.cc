@@ -38,8 +38,7 @@ Error not_the_material(const Material& material) {
 }  // namespace
 
 Result<WrappedMaterials::New> WrappedMaterials::generate(const Inside& inside,
-                                                         const CustodyKey& key,
-                                                         MaterialKind kind) {
+                                                         const CustodyKey& key, MaterialKind kind) {
   TRY_ASSIGN(const WrappingCapability able, keys_.wrapping());
   TRY(able.check(kind));
   TRY(keys_.expect_proven(inside, key));
@@ -49,10 +48,11 @@ Result<WrappedMaterials::New> WrappedMaterials::generate(const Inside& inside,
                                     [&](const CustodyKeys::Objects& objects) {
                                       return generate_wrapped(
                                           link_, generation,
-                                          generated_to_wrap_template(profile, kind),
-                                          able.mechanism, objects.wrapping);
+                                          generated_to_wrap_template(profile, kind), able.mechanism,
+                                          objects.wrapping);
                                     }));
-  TRY_ASSIGN(SessionObject object, unwrap(inside, key.object_name, blob, kind));
+  TRY_ASSIGN(SessionObject object,
+             unwrap(inside, key.object_name, blob, kind, construction_of(profile, kind)));
   return New{std::move(blob), std::move(object)};
 }
 
@@ -70,13 +70,15 @@ Result<void> WrappedMaterials::verify_seal(const Inside& inside, const Material&
 }
 
 Result<SessionObject> WrappedMaterials::unwrap(const Inside& inside, const ObjectName& custody_key,
-                                               ByteView blob, MaterialKind kind) {
-  const pkcs11::Attributes attributes = unwrapped_to_use_template(link_.profile(), kind);
-  TRY_ASSIGN(SessionObject object,
-             keys_.with(inside, custody_key, "unwrapping a key material",
-                        [&](const CustodyKeys::Objects& objects) {
-                          return token::unwrap(link_, blob, objects.wrapping, attributes);
-                        }));
+                                               ByteView blob, MaterialKind kind,
+                                               Construction construction) {
+  const pkcs11::Attributes attributes =
+      unwrapped_to_use_template(link_.profile(), kind, construction);
+  TRY_ASSIGN(SessionObject object, keys_.with(inside, custody_key, "unwrapping a key material",
+                                              [&](const CustodyKeys::Objects& objects) {
+                                                return token::unwrap(link_, blob, objects.wrapping,
+                                                                     attributes);
+                                              }));
   // Tokens are known that make of it what they like.
   const auto shown = objects_.read(object.handle());
   if (!shown) return guard_.fail(inside, shown.error(), "reading an unwrapped key material");
@@ -96,8 +98,7 @@ pkcs11::Result<UnwrappedObjectPtr> WrappedMaterials::prove(const Material& mater
     if (proof != Proof::kHolds) return UnwrappedObjectPtr();
     return UnwrappedObjectPtr(std::move(unwrapped));
   }
-  PKCS11_TRY_ASSIGN(const auto opened,
-                    MaterialObject::open(link_, material, unwrapped->handle()));
+  PKCS11_TRY_ASSIGN(const auto opened, MaterialObject::open(link_, material, unwrapped->handle()));
   PKCS11_TRY_ASSIGN(const Proof proof, opened->prove(link_));
   if (proof != Proof::kHolds) return UnwrappedObjectPtr();
   if (material.construction == Construction::kDirect) {
@@ -112,8 +113,9 @@ pkcs11::Result<UnwrappedObjectPtr> WrappedMaterials::prove(const Material& mater
 Result<UnwrappedObjectPtr> WrappedMaterials::open(const Inside& inside, const Material& material) {
   TRY(capabilities_.check_kind(material.kind));
   TRY(verify_seal(inside, material));
-  TRY_ASSIGN(SessionObject object, unwrap(inside, material.wrapped->custody_key,
-                                          material.wrapped->blob, material.kind));
+  TRY_ASSIGN(SessionObject object,
+             unwrap(inside, material.wrapped->custody_key, material.wrapped->blob, material.kind,
+                    material.construction));
   auto proven = prove(material, std::move(object));
   if (!proven) {
     return guard_.fail(inside, proven.error(), "opening " + material.object_name.hex());
@@ -156,14 +158,15 @@ Result<WrappedForm> WrappedMaterials::rewrap(const Inside& inside, const Materia
   TRY_ASSIGN(const WrappingCapability able, keys_.wrapping());
   TRY(able.check(material.kind));
   TRY(keys_.expect_proven(inside, key));
-  const pkcs11::Attributes to_wrap = unwrapped_to_wrap_template(link_.profile(), material.kind);
+  const pkcs11::Attributes to_wrap =
+      unwrapped_to_wrap_template(link_.profile(), material.kind, material.construction);
   const WrappedForm& old = *material.wrapped;
   Bytes blob;
   for (int attempt = 0;; ++attempt) {
     TRY_ASSIGN(const auto from, keys_.find(inside, old.custody_key));
     TRY_ASSIGN(const auto to, keys_.find(inside, key.object_name));
-    auto wrapped = token::rewrap(link_, old.blob, from.wrapping, to_wrap, able.mechanism,
-                                 to.wrapping);
+    auto wrapped =
+        token::rewrap(link_, old.blob, from.wrapping, to_wrap, able.mechanism, to.wrapping);
     if (wrapped) {
       blob = std::move(*wrapped);
       break;
@@ -174,7 +177,8 @@ Result<WrappedForm> WrappedMaterials::rewrap(const Inside& inside, const Materia
     keys_.forget(old.custody_key);
     keys_.forget(key.object_name);
   }
-  TRY_ASSIGN(SessionObject object, unwrap(inside, key.object_name, blob, material.kind));
+  TRY_ASSIGN(SessionObject object,
+             unwrap(inside, key.object_name, blob, material.kind, material.construction));
   const auto proven = prove(material, std::move(object));
   if (!proven) return guard_.fail(inside, proven.error(), "proving what was wrapped anew");
   if (*proven == nullptr) return not_the_material(material);
@@ -185,8 +189,7 @@ Result<WrappedForm> WrappedMaterials::rewrap(const Inside& inside, const Materia
   return *form;
 }
 
-Result<WrappedEvidence> WrappedMaterials::evidence(const Inside& inside,
-                                                   const Material& material) {
+Result<WrappedEvidence> WrappedMaterials::evidence(const Inside& inside, const Material& material) {
   WrappedEvidence shown;
   TRY(verify_seal(inside, material));
   TRY_ASSIGN(shown.wrapping_key,
@@ -194,8 +197,9 @@ Result<WrappedEvidence> WrappedMaterials::evidence(const Inside& inside,
                         [&](const CustodyKeys::Objects& objects) {
                           return objects_.read(objects.wrapping);
                         }));
-  TRY_ASSIGN(const SessionObject object, unwrap(inside, material.wrapped->custody_key,
-                                                material.wrapped->blob, material.kind));
+  TRY_ASSIGN(const SessionObject object,
+             unwrap(inside, material.wrapped->custody_key, material.wrapped->blob, material.kind,
+                    material.construction));
   const auto read = objects_.read(object.handle());
   if (!read) return guard_.fail(inside, read.error(), "reading an unwrapped key material");
   shown.unwrapped = *read;

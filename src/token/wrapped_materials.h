@@ -70,7 +70,7 @@ class WrappedMaterials {
   bool is_current(const UnwrappedObject& unwrapped, const Material& material) const;
   Result<void> verify_seal(const Inside& inside, const Material& material);
   Result<SessionObject> unwrap(const Inside& inside, const ObjectName& custody_key, ByteView blob,
-                               MaterialKind kind);
+                               MaterialKind kind, Construction construction);
   /// Nothing for an object that is not the material.
   pkcs11::Result<UnwrappedObjectPtr> prove(const Material& material, SessionObject object);
   Result<UnwrappedObjectPtr> open(const Inside& inside, const Material& material);

@@ -47,18 +47,19 @@ class WrappingProbe {
   Result<WrappingCapability> try_mechanism(CK_MECHANISM_TYPE type,
                                            const std::vector<MaterialKind>& kinds) {
     WrappingCapability seen{.mechanism = type};
-    const auto wrapping_key = link_.objects().generate(
-        pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
-        custody_wrapping_key_template(link_.profile(), Residence::kSession, as_bytes(kLabel),
-                                      kLabel));
+    const auto wrapping_key =
+        link_.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
+                                 custody_wrapping_key_template(link_.profile(), Residence::kSession,
+                                                               as_bytes(kLabel), kLabel));
     for (const MaterialKind kind : kinds) {
       const auto tried = wrapping_key ? round_trip(type, wrapping_key->handle(), kind)
                                       : pkcs11::Result<void>(wrapping_key.error());
       if (!tried && is_gone(tried.error())) return to_error(tried.error(), "trying to wrap");
       seen.kinds[kind.spec] =
-          tried ? Capability{Place::kToken, {}, {}}
-                : Capability{Place::kNowhere, "the token does not wrap such keys and bring them back",
-                             tried.error().text()};
+          tried
+              ? Capability{Place::kToken, {}, {}}
+              : Capability{Place::kNowhere, "the token does not wrap such keys and bring them back",
+                           tried.error().text()};
     }
     return seen;
   }
@@ -75,7 +76,8 @@ class WrappingProbe {
     PKCS11_TRY_ASSIGN(const Bytes blob, wrap(link_, type, wrapping_key, key.handle()));
     PKCS11_TRY_ASSIGN(
         const SessionObject unwrapped,
-        unwrap(link_, blob, wrapping_key, unwrapped_to_use_template(profile, kind)));
+        unwrap(link_, blob, wrapping_key,
+               unwrapped_to_use_template(profile, kind, construction_of(profile, kind))));
     if (row_of(kind.spec).form != KeyForm::kAes) {
       PKCS11_TRY_ASSIGN(const Bytes before, make_check_value(link_, kind, key.handle(), nullptr));
       PKCS11_TRY_ASSIGN(const Bytes after,
@@ -83,8 +85,7 @@ class WrappingProbe {
       return equal_in_constant_time(before, after) ? pkcs11::Result<void>() : another_key();
     }
     Material material;
-    material.construction =
-        profile.derivation == Derivation::kEcb ? Construction::kEcbDerived : Construction::kDirect;
+    material.construction = construction_of(profile, kind);
     PKCS11_TRY_ASSIGN(const auto before, MaterialObject::open(link_, material, key.handle()));
     PKCS11_TRY_ASSIGN(material.check_value, before->make_check_value(link_, random_));
     PKCS11_TRY_ASSIGN(const auto after, MaterialObject::open(link_, material, unwrapped.handle()));

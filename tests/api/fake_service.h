@@ -232,6 +232,9 @@ class FakeService : public kms::Service {
     return kms::Page<store::AliasRecord>{};
   }
   Result<kms::ReconcileReport> reconcile() override { return kms::ReconcileReport{}; }
+  Result<void> rotate_wrapping_key() override { return {}; }
+  Result<void> continue_rewrapping(milliseconds) override { return {}; }
+  std::vector<kms::CustodyKeyStatus> wrapping_keys() override { return {}; }
   kms::KeyPtr inspect_key(std::string_view) override { return nullptr; }
   void run_due_work() override {}
   void stop() override {}

@@ -27,6 +27,7 @@ class QuietEvents final : public kms::EventSink {
  public:
   Result<void> key_rotated(const kms::RotationEvent&) override { return {}; }
   Result<void> key_deleted(const kms::DeletionEvent&) override { return {}; }
+  Result<void> wrapping_key_rotated(const kms::WrappingKeyRotationEvent&) override { return {}; }
   Result<void> material_expired(const kms::MaterialExpiryEvent&) override { return {}; }
 };
 

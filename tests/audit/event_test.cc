@@ -170,5 +170,19 @@ TEST(ServiceEvent, ADeletionNamesTheKeyAndHasNoDetails) {
   EXPECT_EQ(text.find("serviceEventDetails"), std::string::npos);
 }
 
+TEST(ServiceEvent, ARotationOfTheWrappingKeyBelongsToNoAccountAndNoRegion) {
+  EXPECT_EQ(sorted(render(rotate_wrapping_key_event("old", "new", kTime,
+                                                    "a24b3967-ddad-417f-9b22-2332b918db06"))),
+            sorted(R"({
+    "eventVersion":"1.11","userIdentity":{"invokedBy":"AWS Internal"},
+    "eventTime":"2025-05-20T20:46:16Z","eventSource":"kms.amazonaws.com",
+    "eventName":"RotateWrappingKey","sourceIPAddress":"AWS Internal","userAgent":"AWS Internal",
+    "requestParameters":null,"responseElements":null,
+    "eventID":"a24b3967-ddad-417f-9b22-2332b918db06","readOnly":false,"resources":[],
+    "eventType":"AwsServiceEvent","managementEvent":true,
+    "serviceEventDetails":{"previousWrappingKey":"old","currentWrappingKey":"new"},
+    "eventCategory":"Management"})"));
+}
+
 }  // namespace
 }  // namespace keyhold::audit

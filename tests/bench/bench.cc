@@ -30,7 +30,8 @@ constexpr std::size_t kMany = 64;
 struct Options {
   Programs programs;
   std::filesystem::path document;
-  std::string length = "full";  ///< full, quick
+  std::string length = "full";   ///< full, quick
+  std::size_t wrapped_keys = 0;  ///< 0: as many as the length says
   std::string parts = "compare,token,durability,keys,generation,decisions,allocations,growth";
   std::string transports = "plain,tls";
   std::vector<std::string> settings;
@@ -245,8 +246,9 @@ int run(const Options& options) {
   if (options.has("growth")) {
     GrowthPlan plan;
     if (options.quick()) {
-      plan = {{10, 100}, {1, 5}, {100}, {1, 100}, {1, 100}, std::chrono::milliseconds(500)};
+      plan = {{10, 100}, {100}, {1, 5}, {100}, {1, 100}, {1, 100}, std::chrono::milliseconds(500)};
     }
+    if (options.wrapped_keys != 0) plan.wrapped_keys = {options.wrapped_keys};
     add("Growth", growth_table(measure_growth(options.programs, plan)));
   }
   if (!options.document.empty()) write_document(options.document, text);
@@ -268,6 +270,8 @@ int main(int argc, char** argv) {
   cli.add_option("--length", options.length, "full or quick")
       ->check(CLI::IsMember({"full", "quick"}));
   cli.add_option("--parts", options.parts, "Which to run, with commas between them");
+  cli.add_option("--wrapped-keys", options.wrapped_keys,
+                 "How many keys of wrapped custody growth is measured with");
   cli.add_option("--transports", options.transports, "plain, tls, or both");
   cli.add_option("--set", options.settings, "Configuration of the compared service");
   CLI11_PARSE(cli, argc, argv);

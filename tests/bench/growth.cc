@@ -1,5 +1,7 @@
 #include "growth.h"
 
+#include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <stdexcept>
 #include <thread>
@@ -10,6 +12,8 @@ namespace keyhold::bench {
 namespace {
 
 constexpr double kMegabyte = 1024.0 * 1024.0;
+constexpr std::size_t kWorkingSet = 1000;
+constexpr std::chrono::milliseconds kLongestWarming{20'000};
 constexpr std::size_t kAliasesPerKey = 50;
 constexpr int kRotationPeriodDays = 90;
 
@@ -30,7 +34,8 @@ Measurement use_all(const Service& service, std::vector<std::string> requests,
   plan.threads = 2;
   plan.requests = std::move(requests);
   // Each once, so that what is kept from the first use on is there. Then the measurement.
-  plan.time = std::chrono::milliseconds(200 + 2 * static_cast<int>(plan.requests.size()));
+  plan.time = std::min(kLongestWarming,
+                       std::chrono::milliseconds(200 + 2 * static_cast<int>(plan.requests.size())));
   run_load(plan);
   plan.time = time;
   return measure(service.process(), plan);
@@ -55,6 +60,34 @@ Grown with_keys(const Programs& programs, std::size_t count, std::chrono::millis
   grown.used = use_all(service, std::move(requests), time);
   add_start_and_memory(service, grown, {});
   return grown;
+}
+
+/// With many more than are held unwrapped, two questions: what a working set of them costs, and
+/// what it costs to come by one that nobody used lately.
+std::vector<Grown> with_wrapped_keys(const Programs& programs, std::size_t count,
+                                     std::chrono::milliseconds time) {
+  const std::vector<std::string> settings = {"profile.keys.custody=wrapped"};
+  Service service(programs, Transport::kPlain, settings);
+  Grown in_use;
+  std::vector<std::string> requests;
+  in_use.make_ms = time_each(count, [&](std::size_t) {
+    requests.push_back(service.request("Encrypt", service.body("Encrypt", service.create_key())));
+  });
+  // The requests are signed for this start's port.
+  const double made_mb = static_cast<double>(service.process().resident_bytes()) / kMegabyte;
+  const std::size_t working_set = std::min(count, kWorkingSet);
+  in_use.used = use_all(
+      service, {requests.begin(), requests.begin() + static_cast<std::ptrdiff_t>(working_set)},
+      time);
+  in_use.what = std::to_string(count) + " wrapped keys, " + std::to_string(working_set) +
+                " of them used (" + std::to_string(std::lround(made_mb)) + " MiB before)";
+  in_use.memory_mb = static_cast<double>(service.process().resident_bytes()) / kMegabyte;
+  Grown all = in_use;
+  all.what = std::to_string(count) + " wrapped keys, all in turn";
+  all.used = use_all(service, std::move(requests), time);
+  add_start_and_memory(service, all, settings);
+  in_use.start_seconds = all.start_seconds;
+  return {in_use, all};
 }
 
 /// Each start with the clock moved on by a period makes one rotation.
@@ -177,6 +210,12 @@ std::vector<Grown> measure_growth(const Programs& programs, const GrowthPlan& pl
     }
   };
   add(plan.keys, with_keys);
+  for (const std::size_t count : plan.wrapped_keys) {
+    for (Grown& grown : with_wrapped_keys(programs, count, plan.time)) {
+      std::cerr << grown.what << "\n";
+      all.push_back(std::move(grown));
+    }
+  }
   add(plan.materials, with_materials);
   add(plan.aliases, with_aliases);
   add(plan.grants, with_grants);

@@ -21,6 +21,8 @@ struct Grown {
 
 struct GrowthPlan {
   std::vector<std::size_t> keys = {10, 1000, 10'000};
+  /// Of wrapped custody: a thousand of them in use, then all in turn.
+  std::vector<std::size_t> wrapped_keys = {1000, 100'000};
   std::vector<std::size_t> materials = {1, 100};
   std::vector<std::size_t> aliases = {10'000};
   std::vector<std::size_t> grants = {1, 100, 10'000};

@@ -9,6 +9,7 @@
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "store/store.h"
 #include "tests/store/records.h"
@@ -29,6 +30,9 @@ struct Engine {
 };
 
 inline void PrintTo(const Engine& engine, std::ostream* out) { *out << engine.name; }
+
+/// All of them.
+std::vector<Engine> engines();
 
 class StoreContract : public ::testing::TestWithParam<Engine> {
  protected:

@@ -9,10 +9,8 @@
 
 #include "store/sqlite_store.h"
 
-namespace keyhold::store {
+namespace keyhold::store::testing {
 namespace {
-
-using namespace testing;
 
 Engine sqlite() {
   return {.name = "sqlite",
@@ -30,6 +28,17 @@ Engine sqlite() {
                 sqlite3_close(database);
               }};
 }
+
+}  // namespace
+
+std::vector<Engine> engines() { return {sqlite()}; }
+
+}  // namespace keyhold::store::testing
+
+namespace keyhold::store {
+namespace {
+
+using namespace testing;
 
 TEST_P(StoreContract, ANewStoreIsEmptyAndAnswers) {
   expect_same(load(), Contents{});
@@ -210,7 +219,7 @@ TEST_P(StoreContract, ManyThreadsLoseNoReservationAndNoUpdate) {
   EXPECT_EQ(load().keys.front().version, static_cast<std::uint64_t>(updated));
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, StoreContract, ::testing::Values(sqlite()),
+INSTANTIATE_TEST_SUITE_P(Engines, StoreContract, ::testing::ValuesIn(engines()),
                          [](const auto& engine) { return engine.param.name; });
 
 }  // namespace

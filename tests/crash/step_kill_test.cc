@@ -36,7 +36,8 @@ struct Creation {
   KeySpec spec;
   KeyUsage usage;
 };
-constexpr std::array<Creation, 3> kCreations = {{
+constexpr std::array<Creation, 4> kCreations = {{
+    {"createFirst", KeySpec::kSymmetricDefault, KeyUsage::kEncryptDecrypt},
     {"create", KeySpec::kSymmetricDefault, KeyUsage::kEncryptDecrypt},
     {"createPair", KeySpec::kEccNistP256, KeyUsage::kSignVerify},
     {"createMac", KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac},
@@ -106,17 +107,51 @@ void write_script(const std::string& folder, const std::string& text) {
   std::filesystem::rename(folder + "/script.draft", folder + "/script");
 }
 
+/// An operation of this name is one with key material of wrapped custody.
+constexpr std::string_view kWrapped = "/wrapped";
+
+Custody custody_of(std::string_view operation) {
+  return operation.ends_with(kWrapped) ? Custody::kWrapped : Custody::kResident;
+}
+
+/// HMAC of the same message each time.
+std::string mac_of(Service& service, const Key& key) {
+  const auto mac = service.sign(key, Algorithm::kHmacSha256, {MessageType::kRaw, as_bytes("mac")});
+  return mac ? to_base64(*mac) : "";
+}
+
+/// Rotates the wrapping key under which an older and the current material of a key are, and that of
+/// an HMAC key. Answers how the child ends.
+int run_rewrapping(World& world, const Notes& notes, const KeyPtr& key,
+                   const std::function<void()>& begin) {
+  Service& service = world.service();
+  if (!service.rotate_on_demand(*key)) return 4;
+  const KeyPtr mac_key = world.create_key({}, {KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac});
+  notes.write("macKey", mac_key->id());
+  notes.write("mac", mac_of(service, *mac_key));
+  notes.write("rotatedBlob", to_base64(world.encrypt(key, "rotated")));
+  notes.write("wrappingKey", service.wrapping_keys().front().record.object_name.hex());
+  begin();
+  if (!service.rotate_wrapping_key()) return 4;
+  notes.write("acknowledged", service.wrapping_keys().front().record.object_name.hex());
+  service.run_due_work();
+  return 0;
+}
+
 /// `--child FOLDER OPERATION before|after STEP steps|calls`: brings a service to where the
 /// operation begins, and lets it run with death at its step. Exits with 0 if there is no such step.
 int be_child(const std::vector<std::string>& arguments) {
   const std::string& folder = arguments.at(0);
-  const std::string& operation = arguments.at(1);
+  const Custody custody = custody_of(arguments.at(1));
+  const std::string operation = arguments.at(1).substr(0, arguments.at(1).find(kWrapped));
   const Moment moment = arguments.at(2) == "before" ? Moment::kBefore : Moment::kAfter;
   const int step = std::stoi(arguments.at(3));
   const bool at_calls = arguments.at(4) == "calls";
 
   const Notes notes(folder);
   World world(folder);
+  // The first key of wrapped custody also makes what it is wrapped under.
+  if (operation != "createFirst") world.custody = custody;
   Executioner executioner(moment, at_calls ? -1 : step);
   if (at_calls) {
     ::setenv("KEYHOLD_FAULT_MODULE", kSoftHsm, 1);
@@ -139,6 +174,9 @@ int be_child(const std::vector<std::string>& arguments) {
     if (!world.events.deletions().empty()) {
       notes.write("told", world.events.deletions().back().key_id);
     }
+    if (!world.events.wrapping_key_rotations().empty()) {
+      notes.write("told", world.events.wrapping_key_rotations().back().previous_wrapping_key);
+    }
     if (!world.events.expiries().empty()) {
       notes.write("told", world.events.expiries().back().material_id);
     }
@@ -155,6 +193,11 @@ int be_child(const std::vector<std::string>& arguments) {
   const KeyPtr key = world.create_key();
   notes.write("key", key->id());
   notes.write("blob", to_base64(world.encrypt(key, "before")));
+  if (operation == "createFirst") {
+    world.custody = custody;
+    world.close();
+    if (!world.try_open()) return 3;
+  }
   Service& service = world.service();
   if (const Creation* creation = find_creation(operation)) {
     NewKey wanted;
@@ -180,6 +223,8 @@ int be_child(const std::vector<std::string>& arguments) {
     world.clock.set(kDeletionDue);
     begin();
     service.run_due_work();
+  } else if (operation == "rewrap") {
+    if (const int failed = run_rewrapping(world, notes, key, begin)) return failed;
   } else if (is_import(operation)) {
     if (const int failed = run_import(world, notes, operation, begin)) return failed;
   } else if (operation == "grant" || operation == "retire") {
@@ -237,6 +282,28 @@ void expect_after_import(World& world, const Notes& notes, const std::string& op
   }
 }
 
+void expect_after_rewrapping(World& world, const Notes& notes) {
+  Service& service = world.service();
+  const auto wrapping_keys = service.wrapping_keys();
+  ASSERT_EQ(wrapping_keys.size(), 1U) << "the rotation is not at its end";
+  const std::string current = wrapping_keys.front().record.object_name.hex();
+  if (notes.has("acknowledged")) EXPECT_EQ(current, notes.one("acknowledged"));
+  if (current != notes.one("wrappingKey")) {
+    bool told = notes.one("told") == notes.one("wrappingKey");
+    for (const auto& event : world.events.wrapping_key_rotations()) {
+      told |= event.previous_wrapping_key == notes.one("wrappingKey");
+    }
+    EXPECT_TRUE(told) << "nobody was told of the rotation";
+  }
+  EXPECT_EQ(wrapping_keys.front().materials, 3U);
+  const KeyPtr mac_key = service.inspect_key(notes.one("macKey"));
+  ASSERT_TRUE(mac_key);
+  EXPECT_EQ(mac_of(service, *mac_key), notes.one("mac"));
+  const auto plain = world.decrypt(*from_base64(notes.one("rotatedBlob")));
+  ASSERT_TRUE(plain) << why(plain);
+  EXPECT_EQ(plain->plaintext.text(), "rotated");
+}
+
 /// What is to be true of the service that comes after, whatever the step.
 void expect_after(World& world, const Notes& notes, const std::string& operation) {
   Service& service = world.service();
@@ -275,7 +342,9 @@ void expect_after(World& world, const Notes& notes, const std::string& operation
   ASSERT_TRUE(plain) << why(plain);
   EXPECT_EQ(plain->plaintext.text(), "before");
 
-  if (find_creation(operation) != nullptr) {
+  if (operation == "rewrap") {
+    expect_after_rewrapping(world, notes);
+  } else if (find_creation(operation) != nullptr) {
     EXPECT_LE(rows->keys.size(), 2U);
     if (notes.has("acknowledged")) {
       EXPECT_TRUE(service.inspect_key(notes.one("acknowledged"))) << "an acknowledged key is gone";
@@ -325,8 +394,11 @@ TimePoint time_of(const std::string& operation) {
 
 /// Starts the service over what the child left. `strangers`: how many objects may have been given
 /// up; each must be reported, which expect_whole() sees to.
-void look(const std::string& folder, const std::string& operation, std::size_t strangers) {
+void look(const std::string& folder, const std::string& operation_of_custody,
+          std::size_t strangers) {
   World world(folder);
+  world.custody = custody_of(operation_of_custody);
+  const std::string operation = operation_of_custody.substr(0, operation_of_custody.find(kWrapped));
   ASSERT_NO_FATAL_FAILURE(world.open());
   if (operation == "delete") expect_seen_is_usable(world);
   world.clock.set(time_of(operation));
@@ -356,25 +428,29 @@ class StepKill : public ::testing::TestWithParam<std::tuple<std::string, Moment>
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Operations, StepKill,
-                         ::testing::Combine(::testing::Values("create", "createPair", "createMac",
-                                                              "rotate", "automatic", "delete",
-                                                              "import", "importAgain",
-                                                              "deleteMaterial", "expire"),
-                                            ::testing::Values(Moment::kBefore, Moment::kAfter)),
-                         [](const auto& parameter) {
-                           return std::get<0>(parameter.param) +
-                                  (std::get<1>(parameter.param) == Moment::kBefore ? "Before"
-                                                                                   : "After");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Operations, StepKill,
+    ::testing::Combine(::testing::Values("create", "create/wrapped", "createFirst/wrapped",
+                                         "createPair", "createMac", "createMac/wrapped", "rotate",
+                                         "rotate/wrapped", "automatic", "automatic/wrapped",
+                                         "delete", "delete/wrapped", "rewrap/wrapped", "import",
+                                         "importAgain", "deleteMaterial", "expire"),
+                       ::testing::Values(Moment::kBefore, Moment::kAfter)),
+    [](const auto& parameter) {
+      std::string name = std::get<0>(parameter.param);
+      std::erase(name, '/');
+      return name + (std::get<1>(parameter.param) == Moment::kBefore ? "Before" : "After");
+    });
 
 TEST_P(StepKill, AtEachStepLosesNothingAcknowledgedAndLeavesNothingHalf) {
   kill_at_each("steps", 2, 0);
 }
 
 TEST_P(StepKill, AtEachCallToTheTokenLosesNothingAcknowledgedAndLeavesNothingHalf) {
-  // A pair that is given up leaves two objects; of an import nothing is left.
-  if (is_import(std::get<0>(GetParam()))) {
+  // A pair that is given up leaves two objects; of an import, and of what is wrapped, nothing is
+  // left.
+  if (is_import(std::get<0>(GetParam())) ||
+      custody_of(std::get<0>(GetParam())) == Custody::kWrapped) {
     kill_at_each("calls", 5, 0);
     return;
   }
@@ -400,7 +476,10 @@ TEST(StepKillGrants, LoseNothingAcknowledgedAndLeaveNothingHalf) {
 }
 
 TEST(StepKillTwice, WhileTheRestartFinishesWhatWasLeftStillFinishesIt) {
-  for (const std::string operation : {"create", "rotate", "delete"}) {
+  for (const std::string operation : {"create", "rotate", "delete", "create/wrapped",
+                                      "rotate/wrapped", "delete/wrapped", "rewrap/wrapped"}) {
+    const std::string restart =
+        custody_of(operation) == Custody::kWrapped ? "restart/wrapped" : "restart";
     for (const Moment moment : {Moment::kBefore, Moment::kAfter}) {
       // Which step of the operation is left behind: after the intent, and after the object.
       for (const int left_at : {2, 3}) {
@@ -410,7 +489,7 @@ TEST(StepKillTwice, WhileTheRestartFinishesWhatWasLeftStillFinishesIt) {
           const TemporaryFolder folder;
           ASSERT_EQ(run_child(folder.path(), operation, Moment::kAfter, left_at, "steps"),
                     Fate::kDied);
-          const Fate fate = run_child(folder.path(), "restart", moment, step, "steps");
+          const Fate fate = run_child(folder.path(), restart, moment, step, "steps");
           look(folder.path(), operation, 0);
           if (HasFailure()) return;
           if (fate == Fate::kLived) break;

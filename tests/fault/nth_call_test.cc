@@ -20,10 +20,12 @@ using namespace std::chrono_literals;
 /// What the service may answer to a token that fails: never the caller's fault.
 bool blames_the_service(ErrorCode code) { return error_row(code).blame == Blame::kService; }
 
-class NthCall : public ::testing::TestWithParam<std::string> {
+class NthCall : public ::testing::TestWithParam<std::tuple<std::string, Custody>> {
  protected:
+  const std::string& code() const { return std::get<0>(GetParam()); }
   void SetUp() override {
     files_.no_faults();
+    world_.custody = std::get<1>(GetParam());
     world_.module = keyhold::test::fault_module();
     world_.profile_overrides = {"recovery.backoff_first=5ms", "recovery.backoff_last=20ms"};
     world_.open();
@@ -62,9 +64,9 @@ class NthCall : public ::testing::TestWithParam<std::string> {
   template <typename Round>
   void for_each_call(const Round& round) {
     for (int n = 1; n < 500; ++n) {
-      SCOPED_TRACE("call " + std::to_string(n) + ": " + GetParam());
+      SCOPED_TRACE("call " + std::to_string(n) + ": " + code());
       files_.forget_calls();
-      files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+      files_.set_script("* " + std::to_string(n) + " " + code() + "\n");
       const bool reached = round(n);
       if (HasFatalFailure() || HasNonfatalFailure()) return;
       if (!reached) {
@@ -76,6 +78,9 @@ class NthCall : public ::testing::TestWithParam<std::string> {
   }
   /// Whether the nth call came to pass; to be asked before the faults end.
   bool reached(int n) const { return files_.calls() >= static_cast<std::size_t>(n); }
+
+  /// How many objects a secret material that is given up leaves: none, if it was wrapped at once.
+  std::size_t left() const { return world_.custody == Custody::kWrapped ? 0 : 1; }
 
   /// Creation under faults, of such a key; `objects`: how many its material has.
   void fail_creations(const NewKey& wanted, std::size_t objects) {
@@ -105,24 +110,30 @@ class NthCall : public ::testing::TestWithParam<std::string> {
   std::size_t strangers_ = 0;
 };
 
+std::string name_of(const ::testing::TestParamInfo<std::tuple<std::string, Custody>>& parameter) {
+  std::string name = std::get<0>(parameter.param);
+  std::ranges::replace(name, ':', '_');
+  return name + (std::get<1>(parameter.param) == Custody::kWrapped ? "_wrapped" : "");
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Codes, NthCall,
-    ::testing::Values("CKR_GENERAL_ERROR", "CKR_DEVICE_ERROR", "CKR_SESSION_HANDLE_INVALID",
-                      "CKR_OBJECT_HANDLE_INVALID", "CKR_FUNCTION_FAILED", "CKR_USER_NOT_LOGGED_IN",
-                      "after:CKR_GENERAL_ERROR", "after:CKR_DEVICE_ERROR",
-                      "after:CKR_SESSION_HANDLE_INVALID", "after:CKR_FUNCTION_FAILED"),
-    [](const auto& parameter) {
-      std::string name = parameter.param;
-      std::ranges::replace(name, ':', '_');
-      return name;
-    });
+    ::testing::Combine(::testing::Values("CKR_GENERAL_ERROR", "CKR_DEVICE_ERROR",
+                                         "CKR_SESSION_HANDLE_INVALID", "CKR_OBJECT_HANDLE_INVALID",
+                                         "CKR_FUNCTION_FAILED", "CKR_USER_NOT_LOGGED_IN",
+                                         "after:CKR_GENERAL_ERROR", "after:CKR_DEVICE_ERROR",
+                                         "after:CKR_SESSION_HANDLE_INVALID",
+                                         "after:CKR_FUNCTION_FAILED"),
+                       ::testing::Values(Custody::kResident, Custody::kWrapped)),
+    name_of);
 
-TEST_P(NthCall, FailingLeavesACreationDoneOrNeverBegun) { fail_creations({}, 1); }
+TEST_P(NthCall, FailingLeavesACreationDoneOrNeverBegun) { fail_creations({}, left()); }
 
 TEST_P(NthCall, FailingLeavesACreationOfAPairDoneOrNeverBegun) {
   NewKey wanted;
   wanted.spec = KeySpec::kEccNistP256;
   wanted.usage = KeyUsage::kSignVerify;
+  if (world_.custody == Custody::kWrapped) GTEST_SKIP() << "pairs are not wrapped";
   fail_creations(wanted, 2);
 }
 
@@ -130,7 +141,7 @@ TEST_P(NthCall, FailingLeavesACreationOfAnHmacKeyDoneOrNeverBegun) {
   NewKey wanted;
   wanted.spec = KeySpec::kHmac256;
   wanted.usage = KeyUsage::kGenerateVerifyMac;
-  fail_creations(wanted, 1);
+  fail_creations(wanted, left());
 }
 
 TEST_P(NthCall, FailingLeavesARotationDoneOrNeverBegun) {
@@ -139,7 +150,7 @@ TEST_P(NthCall, FailingLeavesARotationDoneOrNeverBegun) {
     const KeyPtr key = world_.create_key();
     const Bytes before = world_.encrypt(key, "before");
     files_.forget_calls();
-    files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+    files_.set_script("* " + std::to_string(n) + " " + code() + "\n");
     const auto rotated = service().rotate_on_demand(*key);
     const bool met = reached(n);
     settle();
@@ -155,7 +166,7 @@ TEST_P(NthCall, FailingLeavesARotationDoneOrNeverBegun) {
     EXPECT_EQ(world_.newest(key)->record().on_demand_rotations, static_cast<int>(materials) - 1);
     const auto plain = world_.decrypt(before);
     EXPECT_TRUE(plain) << why(plain);
-    expect_whole_with_at_most(strangers_ + 1);
+    expect_whole_with_at_most(strangers_ + left());
     // The next rotation is not in the way of what became of this one.
     const auto next = service().rotate_on_demand(*key);
     EXPECT_TRUE(next) << why(next);
@@ -190,7 +201,7 @@ class NthCallOfAnImport : public NthCall {
       import_again(key, *parameters, request);
       const Bytes blob = world_.encrypt(key, "before");
       files_.forget_calls();
-      files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+      files_.set_script("* " + std::to_string(n) + " " + code() + "\n");
       operation(key);
       const bool met = reached(n);
       settle();
@@ -220,16 +231,14 @@ class NthCallOfAnImport : public NthCall {
   static inline const Bytes kMaterial{Bytes(32, 0x5a)};
 };
 
-INSTANTIATE_TEST_SUITE_P(Codes, NthCallOfAnImport,
-                         ::testing::Values("CKR_DEVICE_ERROR", "CKR_SESSION_HANDLE_INVALID",
-                                           "CKR_OBJECT_HANDLE_INVALID", "CKR_USER_NOT_LOGGED_IN",
-                                           "after:CKR_DEVICE_ERROR",
-                                           "after:CKR_SESSION_HANDLE_INVALID"),
-                         [](const auto& parameter) {
-                           std::string name = parameter.param;
-                           std::ranges::replace(name, ':', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Codes, NthCallOfAnImport,
+    ::testing::Combine(::testing::Values("CKR_DEVICE_ERROR", "CKR_SESSION_HANDLE_INVALID",
+                                         "CKR_OBJECT_HANDLE_INVALID", "CKR_USER_NOT_LOGGED_IN",
+                                         "after:CKR_DEVICE_ERROR",
+                                         "after:CKR_SESSION_HANDLE_INVALID"),
+                       ::testing::Values(Custody::kResident)),
+    name_of);
 
 TEST_P(NthCallOfAnImport, FailingLeavesAWrappingKeyMadeOrNeverBegun) {
   for_each_call([&](int n) {
@@ -304,7 +313,7 @@ TEST_P(NthCall, FailingLeavesADeletionToBeFinished) {
     EXPECT_TRUE(service().schedule_deletion(*key, 7));
     world_.clock.advance(7 * kDay);
     files_.forget_calls();
-    files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+    files_.set_script("* " + std::to_string(n) + " " + code() + "\n");
     service().run_due_work();
     const bool met = reached(n);
     EXPECT_EQ(service().inspect_key(key->id()), nullptr);
@@ -315,6 +324,63 @@ TEST_P(NthCall, FailingLeavesADeletionToBeFinished) {
     expect_whole_with_at_most(0);
     return met;
   });
+}
+
+/// A rotation of the wrapping key under faults.
+class NthCallOfARewrapping : public NthCall {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Codes, NthCallOfARewrapping,
+    ::testing::Combine(::testing::Values("CKR_GENERAL_ERROR", "CKR_DEVICE_ERROR",
+                                         "CKR_SESSION_HANDLE_INVALID", "CKR_OBJECT_HANDLE_INVALID",
+                                         "CKR_USER_NOT_LOGGED_IN", "after:CKR_GENERAL_ERROR",
+                                         "after:CKR_DEVICE_ERROR",
+                                         "after:CKR_SESSION_HANDLE_INVALID"),
+                       ::testing::Values(Custody::kWrapped)),
+    name_of);
+
+TEST_P(NthCallOfARewrapping, FailingLeavesItNeverBegunOrToBeFinished) {
+  const KeyPtr key = world_.create_key();
+  const Bytes first = world_.encrypt(key, "first");
+  ASSERT_TRUE(service().rotate_on_demand(*key));
+  const Bytes second = world_.encrypt(key, "second");
+  const KeyPtr mac_key = world_.create_key({}, {KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac});
+  const Message message{MessageType::kRaw, as_bytes("message")};
+  const auto mac = service().sign(*mac_key, Algorithm::kHmacSha256, message);
+  ASSERT_TRUE(mac) << why(mac);
+  for_each_call([&](int n) {
+    const ObjectName before = service().wrapping_keys().front().record.object_name;
+    const std::size_t told = world_.events.wrapping_key_rotations().size();
+    files_.forget_calls();
+    files_.set_script("* " + std::to_string(n) + " " + code() + "\n");
+    const auto begun = service().rotate_wrapping_key();
+    service().run_due_work();
+    const bool met = reached(n);
+    settle();
+    service().run_due_work();
+    if (!begun) {
+      EXPECT_TRUE(blames_the_service(begun.error().code())) << why(begun);
+      EXPECT_TRUE(met) << why(begun);
+    }
+    const auto keys = service().wrapping_keys();
+    EXPECT_EQ(keys.size(), 1U) << "the rotation is not at its end";
+    EXPECT_EQ(keys.front().materials, 3U);
+    if (begun) EXPECT_NE(keys.front().record.object_name, before);
+    if (keys.front().record.object_name != before) {
+      EXPECT_GT(world_.events.wrapping_key_rotations().size(), told) << "nobody was told";
+    }
+    for (const Bytes& blob : {first, second}) {
+      const auto plain = world_.decrypt(blob);
+      EXPECT_TRUE(plain) << why(plain);
+    }
+    const auto again = service().sign(*world_.newest(mac_key), Algorithm::kHmacSha256, message);
+    EXPECT_TRUE(again) << why(again);
+    if (again) EXPECT_EQ(*again, *mac);
+    expect_whole_with_at_most(0);
+    return met;
+  });
+  world_.restart();
+  expect_whole_with_at_most(0);
 }
 
 }  // namespace

@@ -14,9 +14,12 @@ using namespace testing;
 enum class After : std::uint8_t { kGoesOn, kRestart };
 enum class Fails : std::uint8_t { kOnce, kFromThereOn };
 
-class NthWrite : public ::testing::TestWithParam<std::tuple<Fails, After>> {
+class NthWrite : public ::testing::TestWithParam<std::tuple<Fails, After, Custody>> {
  protected:
-  void SetUp() override { world_.open(); }
+  void SetUp() override {
+    world_.custody = std::get<2>(GetParam());
+    world_.open();
+  }
   Service& service() { return world_.service(); }
 
   void fail_write(int n) {
@@ -59,7 +62,9 @@ class NthWrite : public ::testing::TestWithParam<std::tuple<Fails, After>> {
 
 INSTANTIATE_TEST_SUITE_P(Ways, NthWrite,
                          ::testing::Combine(::testing::Values(Fails::kOnce, Fails::kFromThereOn),
-                                            ::testing::Values(After::kGoesOn, After::kRestart)));
+                                            ::testing::Values(After::kGoesOn, After::kRestart),
+                                            ::testing::Values(Custody::kResident,
+                                                              Custody::kWrapped)));
 
 TEST_P(NthWrite, FailingLeavesACreationDoneOrNeverBegun) {
   std::size_t keys = 0;
@@ -150,6 +155,29 @@ TEST_P(NthWrite, FailingChangesNothingOfAKeyOrAnAlias) {
   EXPECT_EQ(world_.newest(key)->record(), record);
   EXPECT_TRUE(service().find_key(world_.scope, "alias/kept", KeyLookup::kIdArnOrAlias));
   EXPECT_FALSE(service().find_key(world_.scope, "alias/a", KeyLookup::kIdArnOrAlias));
+}
+
+TEST_P(NthWrite, FailingDelaysARotationOfTheWrappingKeyAndLosesNothing) {
+  if (world_.custody != Custody::kWrapped) GTEST_SKIP() << "there is none";
+  const KeyPtr key = world_.create_key();
+  const Bytes blob = world_.encrypt(key, "before");
+  EXPECT_TRUE(service().rotate_on_demand(*key));
+  // Intent, end, one write for each material, condemnation, erasure.
+  for_each_write(5, [&](int n) {
+    const ObjectName before = service().wrapping_keys().front().record.object_name;
+    fail_write(n);
+    const auto begun = service().rotate_wrapping_key();
+    service().run_due_work();
+    const bool reached = recover(n);
+    const auto keys = service().wrapping_keys();
+    EXPECT_EQ(keys.size(), 1U);
+    EXPECT_EQ(keys.front().materials, 2U);
+    if (begun) EXPECT_NE(keys.front().record.object_name, before);
+    const auto plain = world_.decrypt(blob);
+    EXPECT_TRUE(plain) << why(plain);
+    EXPECT_EQ(world_.expect_whole(), 0U);
+    return reached;
+  });
 }
 
 }  // namespace

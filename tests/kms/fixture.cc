@@ -63,6 +63,21 @@ Result<void> Events::material_expired(const MaterialExpiryEvent& event) {
   return answer ? answer() : Result<void>();
 }
 
+Result<void> Events::wrapping_key_rotated(const WrappingKeyRotationEvent& event) {
+  std::function<Result<void>()> answer;
+  {
+    const std::lock_guard lock(mutex_);
+    wrapping_key_rotations_.push_back(event);
+    answer = answer_;
+  }
+  return answer ? answer() : Result<void>();
+}
+
+std::vector<WrappingKeyRotationEvent> Events::wrapping_key_rotations() const {
+  const std::lock_guard lock(mutex_);
+  return wrapping_key_rotations_;
+}
+
 std::vector<MaterialExpiryEvent> Events::expiries() const {
   const std::lock_guard lock(mutex_);
   return expiries_;
@@ -105,6 +120,7 @@ Result<void> World::try_open() {
   request.pin = Secret(kPin);
   TRY_ASSIGN(auto overrides, token::prepare_softhsm(request));
   overrides.push_back("module.path=" + module);
+  overrides.push_back("keys.custody=" + std::string(to_string(custody)));
   overrides.insert(overrides.end(), profile_overrides.begin(), profile_overrides.end());
   TRY_ASSIGN(const auto profile,
              token::read_profile(keyhold::test::source_folder() + "/hsm-config/softhsm-2.6.toml",
@@ -135,8 +151,10 @@ fs::path World::token_folder() const {
   return {};
 }
 
-KeyPtr World::create_key(std::string description) {
+KeyPtr World::create_key(std::string description, token::MaterialKind kind) {
   NewKey wanted;
+  wanted.spec = kind.spec;
+  wanted.usage = kind.usage;
   wanted.description = std::move(description);
   const auto key = service().create_key(scope, wanted);
   if (!key) throw std::runtime_error("no key: " + why(key));
@@ -200,9 +218,18 @@ ReconcileReport World::reconcile() {
 std::vector<std::string> World::object_names() {
   const auto objects = token_->list_objects();
   EXPECT_TRUE(objects) << why(objects);
+  std::set<std::string> custody_keys;
+  const auto rows = store_->load();
+  EXPECT_TRUE(rows) << why(rows);
+  if (rows) {
+    for (const auto& row : rows->custody_keys) custody_keys.insert(row.object_name.hex());
+  }
   std::vector<std::string> names;
   if (objects) {
-    for (const auto& object : *objects) names.push_back(to_hex(object.id));
+    for (const auto& object : *objects) {
+      std::string name = to_hex(object.id);
+      if (!custody_keys.contains(name)) names.push_back(std::move(name));
+    }
   }
   return names;
 }
@@ -252,6 +279,12 @@ std::size_t World::expect_whole() {
     EXPECT_TRUE(accounted.insert(row.object_name.hex()).second) << "two objects of one name";
     EXPECT_GT(row.expires_at, clock.now()) << "a wrapping key is there after its time";
   }
+  EXPECT_LE(loaded->custody_keys.size(), 1U) << "a rotation of the wrapping key is not finished";
+  for (const auto& row : loaded->custody_keys) {
+    EXPECT_EQ(row.state, store::CustodyKeyState::kCurrent) << "a custody key is half made";
+    const auto checked = token_->check_custody_key({row.object_name, row.check_value});
+    EXPECT_TRUE(checked) << why(checked);
+  }
   std::map<std::string, int> objects;
   for (const auto& name : object_names()) ++objects[name];
 
@@ -266,7 +299,8 @@ std::size_t World::expect_whole() {
     for (std::size_t i = 0; i < of_key.size(); ++i) {
       const bool present = of_key[i].presence == store::MaterialPresence::kPresent;
       // What was imported has no public object beside it.
-      EXPECT_EQ(objects[of_key[i].object_name.hex()], !present                         ? 0
+      EXPECT_EQ(of_key[i].wrapped.has_value(), of_key[i].custody == Custody::kWrapped);
+      EXPECT_EQ(objects[of_key[i].object_name.hex()], !present || of_key[i].wrapped    ? 0
                                                       : is_pair(row.spec) && !external ? 2
                                                                                        : 1)
           << "a material without its objects, or objects without their material";

@@ -31,12 +31,14 @@ class Events final : public EventSink {
   Result<void> key_rotated(const RotationEvent& event) override;
   Result<void> key_deleted(const DeletionEvent& event) override;
   Result<void> material_expired(const MaterialExpiryEvent& event) override;
+  Result<void> wrapping_key_rotated(const WrappingKeyRotationEvent& event) override;
 
   /// Answers each telling; success unless a test says otherwise.
   void on_tell(std::function<Result<void>()> answer);
   std::vector<RotationEvent> rotations() const;
   std::vector<DeletionEvent> deletions() const;
   std::vector<MaterialExpiryEvent> expiries() const;
+  std::vector<WrappingKeyRotationEvent> wrapping_key_rotations() const;
 
  private:
   mutable std::mutex mutex_;
@@ -44,6 +46,7 @@ class Events final : public EventSink {
   std::vector<RotationEvent> rotations_;
   std::vector<DeletionEvent> deletions_;
   std::vector<MaterialExpiryEvent> expiries_;
+  std::vector<WrappingKeyRotationEvent> wrapping_key_rotations_;
 };
 
 /// The why of a failed result, for a test's message.
@@ -95,6 +98,7 @@ class World {
   // What to open with; changes take effect at the next open().
   ServiceOptions options;
   std::string module = kSoftHsm;
+  Custody custody = Custody::kResident;  ///< of new symmetric and HMAC material
   std::vector<std::string> profile_overrides;
   std::string pin{kPin};
 
@@ -107,7 +111,7 @@ class World {
   // Shorthands for the one account and region of most tests.
   const Scope scope{std::string(kAccount), std::string(kRegion)};
   /// Throws where there is no key, without which no test can go on.
-  KeyPtr create_key(std::string description = {});
+  KeyPtr create_key(std::string description = {}, token::MaterialKind kind = {});
   /// The newest state of a key; null if it is gone.
   KeyPtr newest(const KeyPtr& key) { return service().inspect_key(key->id()); }
   Bytes encrypt(const KeyPtr& key, std::string_view plaintext);
@@ -127,7 +131,7 @@ class World {
   Result<std::string> import(const KeyPtr& key, ByteView material, ImportRequest request = {},
                              WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaesOaepSha1);
   ReconcileReport reconcile();
-  /// Names of all objects in the token.
+  /// Names of all objects in the token but those of custody keys.
   std::vector<std::string> object_names();
 
   /// Store, token and service agree, and nothing is half done: every row is whole, every material

@@ -70,6 +70,24 @@ class HookedStore final : public store::Store {
   Result<void> erase_wrapping_key(const ObjectName& name) override {
     return hook_.around("erase_wrapping_key", [&] { return inner_.erase_wrapping_key(name); });
   }
+  Result<void> begin_custody_key(const store::CustodyKeyRecord& key) override {
+    return hook_.around("begin_custody_key", [&] { return inner_.begin_custody_key(key); });
+  }
+  Result<void> finish_custody_key(const ObjectName& name, const Bytes& check_value) override {
+    return hook_.around("finish_custody_key",
+                        [&] { return inner_.finish_custody_key(name, check_value); });
+  }
+  Result<void> rewrap_material(const ObjectName& material, const ObjectName& from,
+                               const store::WrappedRecord& wrapped) override {
+    return hook_.around("rewrap_material",
+                        [&] { return inner_.rewrap_material(material, from, wrapped); });
+  }
+  Result<void> condemn_custody_key(const ObjectName& name) override {
+    return hook_.around("condemn_custody_key", [&] { return inner_.condemn_custody_key(name); });
+  }
+  Result<void> erase_custody_key(const ObjectName& name) override {
+    return hook_.around("erase_custody_key", [&] { return inner_.erase_custody_key(name); });
+  }
   Result<void> finish_rotation(const store::KeyRecord& key,
                                const store::MaterialRecord& material) override {
     return hook_.around("finish_rotation", [&] { return inner_.finish_rotation(key, material); });
@@ -160,6 +178,27 @@ class HookedToken final : public token::Token {
   }
   Result<token::ObjectEvidence> evidence(const ObjectName& name) override {
     return inner_.evidence(name);
+  }
+  Custody custody(token::MaterialKind kind) const override { return inner_.custody(kind); }
+  Result<Bytes> generate_custody_key(const ObjectName& name) override {
+    return hook_.around("generate_custody_key", [&] { return inner_.generate_custody_key(name); });
+  }
+  Result<void> check_custody_key(const token::CustodyKey& key) override {
+    return inner_.check_custody_key(key);
+  }
+  Result<token::GeneratedMaterial> generate_wrapped_material(const token::CustodyKey& key,
+                                                             const ObjectName& name,
+                                                             token::MaterialKind kind,
+                                                             ByteView subject) override {
+    return hook_.around("generate_wrapped_material",
+                        [&] { return inner_.generate_wrapped_material(key, name, kind, subject); });
+  }
+  Result<token::WrappedForm> rewrap_material(const token::Material& material,
+                                             const token::CustodyKey& key) override {
+    return hook_.around("rewrap_material", [&] { return inner_.rewrap_material(material, key); });
+  }
+  Result<token::WrappedEvidence> wrapped_evidence(const token::Material& material) override {
+    return inner_.wrapped_evidence(material);
   }
   Result<std::vector<token::ListedObject>> list_objects() override { return inner_.list_objects(); }
   Result<void> check_import(token::MaterialKind kind, WrappingAlgorithm algorithm) const override {

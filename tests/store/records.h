@@ -62,6 +62,10 @@ inline WrappingKeyRecord a_wrapping_key(const KeyRecord& key) {
           .expires_at = at(1795531453001)};
 }
 
+inline CustodyKeyRecord a_custody_key() {
+  return {.object_name = draw_name(), .created_at = at(1795531454002)};
+}
+
 inline AliasRecord an_alias(const KeyRecord& key, const std::string& name) {
   return {.account = key.account,
           .region = key.region,
@@ -101,6 +105,7 @@ inline void expect_same(const Contents& actual, const Contents& expected) {
   EXPECT_EQ(actual.materials, expected.materials);
   EXPECT_EQ(actual.intents, expected.intents);
   EXPECT_EQ(actual.wrapping_keys, expected.wrapping_keys);
+  EXPECT_EQ(actual.custody_keys, expected.custody_keys);
   EXPECT_EQ(actual.aliases, expected.aliases);
   EXPECT_EQ(actual.credentials, expected.credentials);
   EXPECT_EQ(actual.grants, expected.grants);

@@ -35,6 +35,16 @@ TEST(Words, EachIsReadBackFromItsOwnSpelling) {
   EXPECT_EQ(spellings.size(), 6U);
 }
 
+TEST(Words, StatesOfCustodyKeysAreReadBackFromTheirOwnSpellings) {
+  std::set<std::string_view> spellings;
+  for (const auto state : {CustodyKeyState::kIntended, CustodyKeyState::kCurrent,
+                           CustodyKeyState::kRetiring, CustodyKeyState::kDestroying}) {
+    EXPECT_EQ(parse_word<CustodyKeyState>(to_string(state)), state);
+    spellings.insert(to_string(state));
+  }
+  EXPECT_EQ(spellings.size(), 4U);
+}
+
 TEST(Words, AForeignSpellingIsNoWord) {
   EXPECT_EQ(parse_word<IntentKind>("Create-Key"), std::nullopt);
   EXPECT_EQ(parse_word<IntentKind>(""), std::nullopt);

@@ -1,5 +1,6 @@
 // Tokens of other kinds, imitated by the fault module before SoftHSM, and the options of a profile
 // that reach them: each works with its option, and is refused without.
+#include <algorithm>
 #include <set>
 #include <thread>
 
@@ -231,6 +232,91 @@ TEST_F(ImitationTest, ATokenThatCutsNamesOffIsRefused) {
   const auto seen = look();
   ASSERT_TRUE(seen) << why(seen);
   EXPECT_NE(seen->refusal.find("2 bytes"), std::string::npos) << seen->refusal;
+}
+
+// What wrapped custody asks of tokens that wrap in other ways.
+
+class WrappingImitationTest : public ImitationTest {
+ protected:
+  /// A material is wrapped, used after a restart, and wrapped anew.
+  void expect_wrapping(const std::vector<std::string>& overrides) {
+    custody_ = Custody::kWrapped;
+    custody_key_.reset();
+    open(overrides);
+    const Material symmetric = generate();
+    const Material mac_key = generate("mac", {KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac});
+    close();
+    open(overrides);
+    EXPECT_TRUE(token_->check_kind({}));
+    custody_key_.reset();
+    for (const Material& material : {symmetric, mac_key}) {
+      const auto checked = token_->check_material(material);
+      ASSERT_TRUE(checked) << why(checked);
+      const auto moved = token_->rewrap_material(material, custody_key());
+      ASSERT_TRUE(moved) << why(moved);
+    }
+    close();
+  }
+  void expect_no_wrapping(std::vector<std::string> overrides, std::string_view word) {
+    open(std::move(overrides));
+    const auto checked = token_->check_kind({});
+    ASSERT_FALSE(checked) << "it wraps";
+    EXPECT_EQ(checked.error().code(), ErrorCode::kUnsupportedOperation);
+    EXPECT_NE(why(checked).find(word), std::string::npos) << why(checked);
+    close();
+  }
+};
+
+TEST_F(WrappingImitationTest, AMechanismOfTheVendors) {
+  imitate("C_WrapKey * imitate:mechanism=2147492207\nC_UnwrapKey * imitate:mechanism=2147492207\n");
+  expect_no_wrapping({"keys.custody=wrapped"}, "CKR_MECHANISM_INVALID");
+  // The module behind holds the key to the mechanism that it is called with.
+  const std::vector<std::string> overrides = {"keys.custody=wrapped",
+                                              "keys.wrap_mechanism=0x8000216f",
+                                              "keys.template_drop=[\"CKA_ALLOWED_MECHANISMS\"]"};
+  expect_wrapping(overrides);
+}
+
+TEST_F(WrappingImitationTest, AnInitialValueThatHasToBeHandedOver) {
+  imitate("C_WrapKey * imitate:standard-iv\nC_UnwrapKey * imitate:standard-iv\n");
+  expect_no_wrapping({"keys.custody=wrapped"}, "CKR_MECHANISM_PARAM_INVALID");
+  expect_wrapping({"keys.custody=wrapped", "keys.wrap_iv=caller"});
+}
+
+TEST_F(WrappingImitationTest, NoKeysThatAreSensitiveAndExtractable) {
+  imitate(
+      "C_GenerateKey * imitate:no-sensitive-extractable\n"
+      "C_UnwrapKey * imitate:no-sensitive-extractable\n");
+  expect_no_wrapping({"keys.custody=wrapped"}, "CKR_TEMPLATE_INCONSISTENT");
+  expect_wrapping({"keys.custody=wrapped", "keys.sensitive_with_extractable=false"});
+}
+
+TEST_F(WrappingImitationTest, ATokenThatUnwrapsReadableWhateverItIsAskedIsRefused) {
+  imitate("C_UnwrapKey * imitate:readable\n");
+  // The token's own template says no; without it nothing does.
+  expect_no_wrapping({"keys.custody=wrapped"}, "CKR_TEMPLATE_INCONSISTENT");
+  expect_refused({"keys.custody=wrapped", "keys.template_drop=[\"CKA_UNWRAP_TEMPLATE\"]"},
+                 "unwrapped to be used");
+  // Nor is anything used that was wrapped before.
+  files_.no_faults();
+  custody_ = Custody::kWrapped;
+  open({"keys.template_drop=[\"CKA_UNWRAP_TEMPLATE\"]"});
+  const Material material = generate();
+  close();
+  open({"keys.template_drop=[\"CKA_UNWRAP_TEMPLATE\"]"});
+  files_.set_script("C_UnwrapKey * imitate:readable\n");
+  const auto checked = token_->check_material(material);
+  ASSERT_FALSE(checked);
+  EXPECT_NE(why(checked).find("CKA_SENSITIVE is not true"), std::string::npos) << why(checked);
+}
+
+TEST_F(WrappingImitationTest, WithoutAnUnwrapTemplateAReadableUnwrapIsStated) {
+  open({"keys.custody=wrapped", "keys.template_drop=[\"CKA_UNWRAP_TEMPLATE\"]"});
+  const auto report = token_->admission();
+  const auto act = std::ranges::find(report.forbidden, "unwrap a wrapped key material readable",
+                                     &AdmissionAct::act);
+  ASSERT_NE(act, report.forbidden.end());
+  EXPECT_EQ(act->outcome, Outcome::kSucceeded);
 }
 
 }  // namespace

@@ -79,5 +79,72 @@ TEST(KeyTemplateTest, WhatTheProfileDropsIsLeftOut) {
   }
 }
 
+// Of wrapped custody.
+
+constexpr MaterialKind kHmac{KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac};
+
+TEST(KeyTemplateTest, ACustodyKeyWrapsUnwrapsAndSealsAndCannotLeave) {
+  const Profile profile;
+  const Bytes id(32, 1);
+  const auto wrapping = custody_wrapping_key_template(profile, Residence::kToken, id, "label");
+  const auto sealing = custody_sealing_key_template(profile, Residence::kToken, id, "label");
+  using Usages = std::vector<CK_ATTRIBUTE_TYPE>;
+  EXPECT_EQ(allowed_usages(wrapping), Usages({CKA_WRAP, CKA_UNWRAP}));
+  EXPECT_EQ(allowed_usages(sealing), Usages({CKA_SIGN}));
+  for (const auto* attributes : {&wrapping, &sealing}) {
+    EXPECT_EQ((*attributes->value(CKA_TOKEN))[0], CK_TRUE);
+    EXPECT_EQ((*attributes->value(CKA_PRIVATE))[0], CK_TRUE);
+    EXPECT_EQ((*attributes->value(CKA_SENSITIVE))[0], CK_TRUE);
+    EXPECT_EQ((*attributes->value(CKA_EXTRACTABLE))[0], CK_FALSE);
+    EXPECT_EQ((*attributes->value(CKA_MODIFIABLE))[0], CK_FALSE);
+    EXPECT_EQ(attributes->types().back(), CK_ATTRIBUTE_TYPE{CKA_MODIFIABLE});
+  }
+  const auto* unwrapped = wrapping.nested_value(CKA_UNWRAP_TEMPLATE);
+  ASSERT_NE(unwrapped, nullptr);
+  EXPECT_EQ((*unwrapped->value(CKA_SENSITIVE))[0], CK_TRUE);
+  EXPECT_EQ(unwrapped->size(), 1U);
+}
+
+TEST(KeyTemplateTest, OnlyWhatIsToBeWrappedCanLeaveAndItIsASessionObject) {
+  const Profile profile;
+  for (const auto& [kind, construction] : {std::pair{MaterialKind{}, Construction::kEcbDerived},
+                                           std::pair{MaterialKind{}, Construction::kDirect},
+                                           std::pair{kHmac, Construction::kNative}}) {
+    const auto generated = generated_to_wrap_template(profile, kind);
+    const auto again = unwrapped_to_wrap_template(profile, kind, construction);
+    const auto used = unwrapped_to_use_template(profile, kind, construction);
+    for (const auto* attributes : {&generated, &again, &used}) {
+      EXPECT_EQ((*attributes->value(CKA_TOKEN))[0], CK_FALSE);
+      EXPECT_EQ((*attributes->value(CKA_SENSITIVE))[0], CK_TRUE);
+      EXPECT_EQ((*attributes->value(CKA_EXTRACTABLE))[0], attributes == &used ? CK_FALSE : CK_TRUE);
+    }
+    EXPECT_TRUE(generated.has(CKA_VALUE_LEN));
+    EXPECT_FALSE(again.has(CKA_VALUE_LEN) || used.has(CKA_VALUE_LEN));
+  }
+}
+
+TEST(KeyTemplateTest, WhatIsUnwrappedToBeUsedFollowsItsConstructionNotTheProfile) {
+  using Usages = std::vector<CK_ATTRIBUTE_TYPE>;
+  for (const Derivation derivation : {Derivation::kEcb, Derivation::kNone}) {
+    Profile profile;
+    profile.derivation = derivation;
+    EXPECT_EQ(allowed_usages(unwrapped_to_use_template(profile, {}, Construction::kEcbDerived)),
+              Usages({CKA_DERIVE}));
+    EXPECT_EQ(allowed_usages(unwrapped_to_use_template(profile, {}, Construction::kDirect)),
+              Usages({CKA_ENCRYPT, CKA_DECRYPT}));
+  }
+}
+
+TEST(KeyTemplateTest, WhereSensitiveKeysCannotBeWrappedTheyAreNotSensitiveUntilTheyAre) {
+  Profile profile;
+  profile.sensitive_with_extractable = SensitiveWithExtractable::kNo;
+  EXPECT_EQ((*generated_to_wrap_template(profile, {}).value(CKA_SENSITIVE))[0], CK_FALSE);
+  EXPECT_EQ(
+      (*unwrapped_to_use_template(profile, {}, Construction::kEcbDerived).value(CKA_SENSITIVE))[0],
+      CK_TRUE);
+  EXPECT_FALSE(
+      custody_wrapping_key_template(profile, Residence::kToken, {}, {}).has(CKA_UNWRAP_TEMPLATE));
+}
+
 }  // namespace
 }  // namespace keyhold::token

@@ -82,6 +82,34 @@ TEST(ProfileTest, HowATokenIsReachedAndWhoMakesIvs) {
   EXPECT_EQ(iv_size_of(usual->gcm_iv), 12U);
 }
 
+TEST(ProfileTest, HowMaterialIsHeldAndWrapped) {
+  const auto usual = parse_profile(kLeast);
+  ASSERT_TRUE(usual);
+  EXPECT_EQ(usual->custody, MaterialCustody::kResident);
+  EXPECT_EQ(usual->wrap_mechanism, 0UL);
+  EXPECT_EQ(usual->wrap_iv, WrapIv::kNull);
+  EXPECT_EQ(usual->sensitive_with_extractable, SensitiveWithExtractable::kYes);
+  const auto wrapped = parse_profile(
+      kLeast,
+      std::vector<std::string>{"keys.custody=wrapped", "keys.wrap_mechanism=0x8000216F",
+                               "keys.wrap_iv=caller", "keys.sensitive_with_extractable=false",
+                               "message_keys.unwrapped_material_cache=50"});
+  ASSERT_TRUE(wrapped) << wrapped.error().message();
+  EXPECT_EQ(wrapped->custody, MaterialCustody::kWrapped);
+  EXPECT_EQ(wrapped->wrap_mechanism, 0x8000216FUL);
+  EXPECT_EQ(wrapped->wrap_iv, WrapIv::kFromCaller);
+  EXPECT_EQ(wrapped->sensitive_with_extractable, SensitiveWithExtractable::kNo);
+  EXPECT_EQ(wrapped->unwrapped_material_cache, 50U);
+  for (const auto& [name, number] :
+       {std::pair{"CKM_AES_KEY_WRAP", 0x2109UL}, std::pair{"CKM_AES_KEY_WRAP_PAD", 0x210AUL},
+        std::pair{"CKM_AES_KEY_WRAP_KWP", 0x210BUL}}) {
+    const auto named =
+        parse_profile(kLeast, std::vector<std::string>{std::string("keys.wrap_mechanism=") + name});
+    ASSERT_TRUE(named) << named.error().message();
+    EXPECT_EQ(named->wrap_mechanism, number);
+  }
+}
+
 TEST(ProfileTest, AModuleAndATokenAreNeeded) {
   EXPECT_EQ(refusal(""), "profile: module.path: missing");
   EXPECT_EQ(refusal("[module]\npath = \"/m.so\"\n"),
@@ -116,6 +144,12 @@ TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
   refused_in("keys", "gcm_iv = \"token\"");
   refused_in("keys", "hmac_key_type = \"aes\"");
   refused_in("keys", "hmac_generation = \"CKM_NONE\"");
+  refused_in("keys", "custody = \"imported\"");
+  refused_in("keys", "wrap_mechanism = \"CKM_AES_CBC_PAD\"");
+  refused_in("keys", "wrap_mechanism = \"0x0\"");
+  refused_in("keys", "wrap_iv = \"random\"");
+  refused_in("keys", "sensitive_with_extractable = \"no\"");
+  refused_in("message_keys", "unwrapped_material_cache = 0");
   refused_in("keys", "derivation = \"sha1\"");
   refused_in("keys", "template_drop = [\"CKA_SENSITIVE\"]");
   refused_in("keys", "template_drop = \"CKA_COPYABLE\"");

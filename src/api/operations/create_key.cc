@@ -110,6 +110,7 @@ Result<Response> create_key(Context& context, const Request& in) {
   TRY_ASSIGN(const kms::NewKey wanted, wanted_key(in, context.scope().region));
   TRY_ASSIGN(const kms::KeyPtr key, context.service().create_key(context.scope(), wanted));
   context.note_key(*key);
+  note_custody(context, *key);
   return Response{key_metadata(context.service(), *key)};
 }
 

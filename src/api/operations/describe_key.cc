@@ -25,11 +25,7 @@ struct Response {
 };
 
 Result<Response> describe_key(Context& context, const Request&) {
-  // What is not held and used in the token alone is said wherever somebody asks for a key.
-  const auto* material = context.key().find_current_material();
-  if (material != nullptr && material->record.custody != Custody::kResident) {
-    context.note_custody(to_string(material->record.custody));
-  }
+  note_custody(context, context.key());
   return Response{key_metadata(context.service(), context.key())};
 }
 

@@ -19,6 +19,18 @@ std::string text_of(const json::Value& object, std::string_view name) {
   return "";
 }
 
+void print_said(const std::optional<json::Value>& said) {
+  if (!said || said->type() == json::Value::Type::kNull) {
+    std::cout << "    nothing: the object cannot be read\n";
+    return;
+  }
+  said->for_each_member([&](std::string_view name, json::Value) {
+    std::cout << "    " << name << std::string(24 - std::min<std::size_t>(name.size(), 23), ' ')
+              << text_of(*said, name) << "\n";
+    return true;
+  });
+}
+
 void print_inspection(const json::Value& key) {
   std::cout << text_of(key, "arn") << "  " << text_of(key, "state") << "\n";
   if (const auto token = key.member("token")) {
@@ -35,16 +47,11 @@ void print_inspection(const json::Value& key) {
       std::cout << ", current by rotation " << type << " at " << text_of(material, "rotatedAt");
     }
     std::cout << "\n  check value " << text_of(material, "checkValue") << "\n  the token says:\n";
-    const auto said = material.member("token");
-    if (!said || said->type() == json::Value::Type::kNull) {
-      std::cout << "    nothing: the object cannot be read\n";
-      continue;
+    print_said(material.member("token"));
+    if (const auto wrapping_key = material.member("wrappingKey")) {
+      std::cout << "  and of its wrapping key " << text_of(*wrapping_key, "objectName") << ":\n";
+      print_said(wrapping_key->member("token"));
     }
-    said->for_each_member([&](std::string_view name, json::Value) {
-      std::cout << "    " << name << std::string(24 - std::min<std::size_t>(name.size(), 23), ' ')
-                << text_of(*said, name) << "\n";
-      return true;
-    });
   }
 }
 
