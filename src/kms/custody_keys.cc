@@ -113,4 +113,10 @@ Result<std::vector<ObjectName>> withdraw_intended_custody_keys(Domain& domain) {
   return withdrawn;
 }
 
+Result<std::vector<ObjectName>> settle_custody_keys(Domain& domain) {
+  const std::unique_lock lock(domain.custody_changes, std::try_to_lock);
+  if (!lock) return std::vector<ObjectName>();  // one is being made
+  return withdraw_intended_custody_keys(domain);
+}
+
 }  // namespace keyhold::kms

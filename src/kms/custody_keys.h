@@ -61,4 +61,7 @@ Result<store::CustodyKeyRecord> make_custody_key(Domain& domain);
 /// between leaves the row; destroying what is gone succeeds. Answers the names.
 Result<std::vector<ObjectName>> withdraw_intended_custody_keys(Domain& domain);
 
+/// The same for whoever does not hold the lock; nothing while somebody does.
+Result<std::vector<ObjectName>> settle_custody_keys(Domain& domain);
+
 }  // namespace keyhold::kms

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "kms/custody_keys.h"
 #include "kms/destruction.h"
 #include "kms/import.h"
 #include "kms/material_making.h"
@@ -131,8 +132,11 @@ Result<void> Lifecycle::take_up(const Key& key) {
 void Lifecycle::rewrap(bool retry_all) {
   const std::string what(kRewrapping);
   if (!may_try(what, retry_all)) return;
-  const auto done =
-      continue_rewrapping(domain_, retry_all ? std::nullopt : std::optional(kRewrappingSlice));
+  const auto work = [&]() -> Result<Rewrapping> {
+    TRY(settle_custody_keys(domain_));
+    return continue_rewrapping(domain_, retry_all ? std::nullopt : std::optional(kRewrappingSlice));
+  };
+  const auto done = work();
   note(what, done ? Result<void>() : Result<void>(done.error()));
   if (done && *done == Rewrapping::kGoesOn) wake();
 }

@@ -36,7 +36,7 @@ class Lifecycle {
   /// Whether a key's failed work may be tried again now.
   bool may_try(const std::string& key_id, bool retry_all);
   void note(const std::string& key_id, const Result<void>& outcome);
-  /// Carries on with a rotation of the wrapping key.
+  /// Carries on with a rotation of the wrapping key, and withdraws what is left of one.
   void rewrap(bool retry_all);
   Result<void> rotate(const Key& key);
   /// Whatever of a key's has its date come.

@@ -94,10 +94,8 @@ void settle_unfinished(Domain& domain, ReconcileReport& report) {
   }
 }
 
-/// A custody key that was on its way belongs to whoever holds the lock, and else to nobody.
 void settle_custody_keys(Domain& domain, ReconcileReport& report) {
-  const std::lock_guard lock(domain.custody_changes);
-  const auto withdrawn = withdraw_intended_custody_keys(domain);
+  const auto withdrawn = kms::settle_custody_keys(domain);
   if (!withdrawn) {
     report.alarms.push_back("a custody key that was not made cannot be withdrawn now");
     log::warning("withdrawing a custody key: " + withdrawn.error().detail());

@@ -287,7 +287,9 @@ void expect_after_rewrapping(World& world, const Notes& notes) {
   const auto wrapping_keys = service.wrapping_keys();
   ASSERT_EQ(wrapping_keys.size(), 1U) << "the rotation is not at its end";
   const std::string current = wrapping_keys.front().record.object_name.hex();
-  if (notes.has("acknowledged")) EXPECT_EQ(current, notes.one("acknowledged"));
+  if (notes.has("acknowledged")) {
+    EXPECT_EQ(current, notes.one("acknowledged"));
+  }
   if (current != notes.one("wrappingKey")) {
     bool told = notes.one("told") == notes.one("wrappingKey");
     for (const auto& event : world.events.wrapping_key_rotations()) {

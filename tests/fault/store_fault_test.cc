@@ -157,8 +157,14 @@ TEST_P(NthWrite, FailingChangesNothingOfAKeyOrAnAlias) {
   EXPECT_FALSE(service().find_key(world_.scope, "alias/a", KeyLookup::kIdArnOrAlias));
 }
 
-TEST_P(NthWrite, FailingDelaysARotationOfTheWrappingKeyAndLosesNothing) {
-  if (world_.custody != Custody::kWrapped) GTEST_SKIP() << "there is none";
+class NthWriteOfARewrapping : public NthWrite {};
+
+INSTANTIATE_TEST_SUITE_P(Ways, NthWriteOfARewrapping,
+                         ::testing::Combine(::testing::Values(Fails::kOnce, Fails::kFromThereOn),
+                                            ::testing::Values(After::kGoesOn, After::kRestart),
+                                            ::testing::Values(Custody::kWrapped)));
+
+TEST_P(NthWriteOfARewrapping, FailingDelaysItAndLosesNothing) {
   const KeyPtr key = world_.create_key();
   const Bytes blob = world_.encrypt(key, "before");
   EXPECT_TRUE(service().rotate_on_demand(*key));
@@ -172,7 +178,9 @@ TEST_P(NthWrite, FailingDelaysARotationOfTheWrappingKeyAndLosesNothing) {
     const auto keys = service().wrapping_keys();
     EXPECT_EQ(keys.size(), 1U);
     EXPECT_EQ(keys.front().materials, 2U);
-    if (begun) EXPECT_NE(keys.front().record.object_name, before);
+    if (begun) {
+      EXPECT_NE(keys.front().record.object_name, before);
+    }
     const auto plain = world_.decrypt(blob);
     EXPECT_TRUE(plain) << why(plain);
     EXPECT_EQ(world_.expect_whole(), 0U);
