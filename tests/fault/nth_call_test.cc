@@ -245,7 +245,7 @@ TEST_P(NthCallOfAnImport, FailingLeavesAWrappingKeyMadeOrNeverBegun) {
     files_.no_faults();
     const KeyPtr key = world_.create_external_key();
     files_.forget_calls();
-    files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+    files_.set_script("* " + std::to_string(n) + " " + code() + "\n");
     const auto parameters = world_.import_parameters(key);
     const bool met = reached(n);
     settle();
@@ -270,7 +270,7 @@ TEST_P(NthCallOfAnImport, FailingLeavesAnImportDoneOrNeverBegun) {
     const auto parameters = world_.import_parameters(key);
     EXPECT_TRUE(parameters) << why(parameters);
     files_.forget_calls();
-    files_.set_script("* " + std::to_string(n) + " " + GetParam() + "\n");
+    files_.set_script("* " + std::to_string(n) + " " + code() + "\n");
     const auto imported = world_.import(key, *parameters, kMaterial);
     const bool met = reached(n);
     settle();
