@@ -34,7 +34,8 @@ class WrappingProbe {
       TRY_ASSIGN(WrappingCapability seen, try_mechanism(type, kinds));
       const auto count = std::ranges::count_if(
           seen.kinds, [](const auto& row) { return row.second.place == Place::kToken; });
-      if (count <= most) continue;
+      // Of those by which none comes back, the last one tells most of why: it is the oldest.
+      if (count < most || (count == most && count != 0)) continue;
       most = count;
       best = std::move(seen);
       if (count == std::ssize(kinds)) break;

@@ -100,7 +100,7 @@ class WrappedKeys(WrappedCase):
         for operation in ("CreateKey", "DescribeKey"):
             (event,) = [event for event in self.events(operation)
                         if event["resources"] and event["resources"][0]["ARN"] == key["Arn"]]
-            self.assertEqual(event["additionalEventData"], {"custody": "wrapped"})
+            self.assertEqual(event["additionalEventData"]["custody"], "wrapped")
 
     def test_what_they_encrypt_is_what_resident_keys_encrypt(self):
         """A material keeps the custody it was made in, and both are served side by side."""
