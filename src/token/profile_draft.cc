@@ -56,10 +56,14 @@ std::string imports_seen(const TokenCheck& check) {
   return out;
 }
 
-std::string wrapping_seen(const std::vector<AdmissionAct>& acts) {
+std::string wrapping_seen(const TokenCheck& check) {
   std::string out = "# Wrapped custody:\n";
-  for (const AdmissionAct& act : acts) {
+  for (const AdmissionAct& act : check.wrapping) {
     out.append("#   ").append(to_string(act.outcome)).append(": ").append(act.act).append("\n");
+  }
+  for (const auto& [spec, seen] : check.wrapped_kinds) {
+    if (seen.place != Place::kToken) continue;
+    out.append("#   keys.custody = \"wrapped\" would hold ").append(to_string(spec)).append("\n");
   }
   return out;
 }
@@ -150,7 +154,7 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
        measured.data_key_pairs == DataKeyPairs::kMadeInToken
            ? "A readable session pair was made and read."
            : "No readable session pair could be made and read.");
-  out += imports_seen(check) + wrapping_seen(check.wrapping);
+  out += imports_seen(check) + wrapping_seen(check);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <utility>
 
 #include "base/key_spec.h"
 #include "base/wrapping_algorithm.h"
@@ -14,6 +15,7 @@
 #include "token/profile_draft.h"
 #include "token/token_error.h"
 #include "token/token_link.h"
+#include "token/wrapping_probe.h"
 #include "token/wrapping_trial.h"
 
 namespace keyhold::token {
@@ -194,6 +196,8 @@ Result<TokenCheck> check_token(const Profile& profile, const Secret& pin, Probed
   TRY_ASSIGN(check.capabilities, probe_capabilities(*link, random, sizes));
   check.capabilities.heed(check.admission);
   check.wrapping = try_wrapping(*link, random);
+  TRY_ASSIGN(auto wraps, probe_wrapping(*link, check.capabilities, random));
+  check.wrapped_kinds = std::move(wraps.kinds);
   advise(check);
   check.draft = draft_profile(profile, check);
   return check;

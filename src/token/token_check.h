@@ -3,6 +3,7 @@
 // afterwards; nothing of what is in the token is read, changed or used.
 #pragma once
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,6 +52,8 @@ struct TokenCheck {
   Capabilities capabilities;
   /// What wrapped custody asks of it.
   std::vector<AdmissionAct> wrapping;
+  /// Whether it could hold keys of a spec so; of the secret keys that it serves.
+  std::map<KeySpec, Capability> wrapped_kinds;
   /// What to do about what was seen, one sentence each.
   std::vector<std::string> advice;
   std::string draft;  ///< a profile in TOML, each line with its reason

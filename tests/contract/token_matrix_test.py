@@ -50,6 +50,9 @@ def rendered(check):
         kind = f"{row['keySpec']} {row['keyUsage']}"
         lines.append(f"  {kind} {row['wrappingAlgorithm']}: {row['place']}{why}")
     lines += acts("wrapped custody", check["wrappedCustody"])
+    for row in check["wrappedKinds"]:
+        why = f", {row['lacks']} ({row['detail']})" if row["lacks"] else ""
+        lines.append(f"  {row['keySpec']}: {row['place']}{why}")
     lines.append("admitted" if check["admitted"] else check["refusal"])
     return "\n".join(lines) + "\n"
 

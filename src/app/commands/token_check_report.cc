@@ -103,6 +103,9 @@ void print_check(const token::TokenCheck& check) {
   });
   print_imports(check.imports());
   print_acts("wrapped custody", check.wrapping);
+  for (const auto& [spec, seen] : check.wrapped_kinds) {
+    print_row(place_word(seen.place), "KeySpec " + std::string(to_string(spec)), seen.lacks);
+  }
   std::cout << "\nwhat it serves of KMS\n";
   for (const auto& [feature, served] : check.features()) {
     print_row(served ? "yes" : "no", feature, served ? "" : served.error().message());
@@ -151,7 +154,13 @@ std::string check_as_json(const token::TokenCheck& check) {
   }
   writer.end_array();
   write_acts(writer, "wrappedCustody", check.wrapping);
-  writer.key("features").begin_array();
+  writer.key("wrappedKinds").begin_array();
+  for (const auto& [spec, seen] : check.wrapped_kinds) {
+    writer.begin_object().key("keySpec").string(to_string(spec));
+    writer.key("place").string(place_word(seen.place));
+    writer.key("lacks").string(seen.lacks).key("detail").string(seen.said).end_object();
+  }
+  writer.end_array().key("features").begin_array();
   for (const auto& [feature, served] : check.features()) {
     writer.begin_object().key("feature").string(feature);
     writer.key("served").boolean(static_cast<bool>(served));
