@@ -82,7 +82,7 @@ Result<void> end_custody_key(Domain& domain, const CustodyKeyRecord& record) {
   if (record.state == CustodyKeyState::kRetiring) {
     const auto condemned = domain.store.condemn_custody_key(record.object_name);
     if (!condemned && condemned.error().code() == ErrorCode::kConflict) return {};
-    TRY(condemned);
+    if (!condemned) return condemned.error();
     CustodyKeyRecord destroying = record;
     destroying.state = CustodyKeyState::kDestroying;
     domain.custody_keys.put(destroying);
@@ -127,7 +127,7 @@ Result<Rewrapping> continue_rewrapping(Domain& domain,
     }
     TRY(end_custody_key(domain, record));
   }
-  TRY(all);
+  if (!all) return all.error();
   return Rewrapping::kDone;
 }
 

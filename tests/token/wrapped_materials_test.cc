@@ -119,7 +119,8 @@ TEST_F(WrappedMaterialsTest, MaterialsOfEveryKindOutliveTheProcessesUseOfTheToke
   EXPECT_EQ(round_trip(symmetric), "plaintext");
   EXPECT_TRUE(token_->check_material(symmetric));
   for (const auto& [material, before] : macs) {
-    const auto again = mac(material, algorithms_of(material.kind.spec, material.kind.usage).front());
+    const auto again =
+        mac(material, algorithms_of(material.kind.spec, material.kind.usage).front());
     ASSERT_TRUE(again) << why(again);
     EXPECT_EQ(*again, before);
     EXPECT_TRUE(token_->check_material(material));
