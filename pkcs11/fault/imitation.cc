@@ -36,8 +36,8 @@ bool is_true(const CK_ATTRIBUTE* attributes, CK_ULONG count, CK_ATTRIBUTE_TYPE t
 }
 
 Imitator::Refusal refuse_both(const CK_ATTRIBUTE* attributes, CK_ULONG count) {
-  const bool both = is_true(attributes, count, CKA_SENSITIVE) &&
-                    is_true(attributes, count, CKA_EXTRACTABLE);
+  const bool both =
+      is_true(attributes, count, CKA_SENSITIVE) && is_true(attributes, count, CKA_EXTRACTABLE);
   return both ? Imitator::Refusal(CKR_TEMPLATE_INCONSISTENT) : std::nullopt;
 }
 

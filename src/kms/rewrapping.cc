@@ -63,8 +63,8 @@ Result<void> rewrap_material(Domain& domain, const Key& key, const KeyMaterial& 
   const auto current = domain.custody_keys.current();
   if (known == nullptr || !current || !is_behind(*known, current->object_name)) return {};
   TRY_ASSIGN(auto form, domain.token.rewrap_material(known->use, to_token(*current)));
+  const ObjectName from = known->use.wrapped->custody_key;
   store::MaterialRecord row = known->record;
-  const ObjectName from = row.wrapped->custody_key;
   row.wrapped = {form.custody_key, std::move(form.blob), std::move(form.seal)};
   TRY(domain.store.rewrap_material(row.object_name, from, *row.wrapped));
   auto materials = newest->materials();

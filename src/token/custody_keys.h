@@ -1,5 +1,5 @@
-// Custody keys in the token: what materials of wrapped custody are wrapped and sealed under. Each is
-// two secret keys under one name: an AES key that wraps, and an HMAC key that seals.
+// Custody keys in the token: what materials of wrapped custody are wrapped and sealed under. Each
+// is two secret keys under one name: an AES key that wraps, and an HMAC key that seals.
 #pragma once
 
 #include <mutex>
@@ -89,7 +89,8 @@ class CustodyKeys {
   std::mutex wrapping_mutex_;
   std::optional<WrappingCapability> wrapping_;  // guarded by wrapping_mutex_
   std::mutex mutex_;
-  std::unordered_map<ObjectName, Known> known_;  // guarded by mutex_; there are never more than a few
+  std::unordered_map<ObjectName, Known>
+      known_;  // guarded by mutex_; there are never more than a few
 };
 
 }  // namespace keyhold::token

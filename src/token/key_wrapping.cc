@@ -49,25 +49,26 @@ pkcs11::Result<Bytes> wrap_once(TokenLink& link, CK_MECHANISM_TYPE wrapping,
                                 pkcs11::ObjectHandle wrapping_key, const Make& make) {
   const pkcs11::Mechanism mechanism = wrapping_mechanism(link, wrapping);
   link.objects().count_made(1);
-  PKCS11_TRY_ASSIGN(
-      const Bytes wrapped, link.on_session([&](pkcs11::Session& session) -> pkcs11::Result<Bytes> {
-        PKCS11_TRY_ASSIGN(const pkcs11::ObjectHandle key, make(session));
-        auto wrapped = pkcs11::wrap_key(session, mechanism, wrapping_key, key);
-        const auto destroyed = pkcs11::destroy_object(session, key);
-        if (!destroyed) {
-          // A session's objects go with it.
-          session.mark_broken();
-          if (wrapped) return destroyed.error();
-        }
-        return wrapped;
-      }));
+  PKCS11_TRY_ASSIGN(const Bytes wrapped,
+                    link.on_session([&](pkcs11::Session& session) -> pkcs11::Result<Bytes> {
+                      PKCS11_TRY_ASSIGN(const pkcs11::ObjectHandle key, make(session));
+                      auto wrapped = pkcs11::wrap_key(session, mechanism, wrapping_key, key);
+                      const auto destroyed = pkcs11::destroy_object(session, key);
+                      if (!destroyed) {
+                        // A session's objects go with it.
+                        session.mark_broken();
+                        if (wrapped) return destroyed.error();
+                      }
+                      return wrapped;
+                    }));
   return blob_of(wrapping, wrapped);
 }
 
 }  // namespace
 
 pkcs11::Result<Bytes> generate_wrapped(TokenLink& link, CK_MECHANISM_TYPE generation,
-                                       const pkcs11::Attributes& to_wrap, CK_MECHANISM_TYPE wrapping,
+                                       const pkcs11::Attributes& to_wrap,
+                                       CK_MECHANISM_TYPE wrapping,
                                        pkcs11::ObjectHandle wrapping_key) {
   const auto mechanism = pkcs11::Mechanism::plain(generation);
   return wrap_once(link, wrapping, wrapping_key, [&](pkcs11::Session& session) {

@@ -1,5 +1,5 @@
-// Secret keys wrapped inside of a token and unwrapped there, as blobs that say how. Calls on a link,
-// without recovery or cache.
+// Secret keys wrapped inside of a token and unwrapped there, as blobs that say how. Calls on a
+// link, without recovery or cache.
 //
 // A blob is: version (1) · CK_MECHANISM_TYPE as 64 bits, big-endian · what C_WrapKey answered. The
 // mechanism stands in it, so that a profile may change its mind.
@@ -14,7 +14,8 @@ namespace keyhold::token {
 
 /// Generates a key with that template, wraps it, and destroys it. Whatever fails, no key is left.
 pkcs11::Result<Bytes> generate_wrapped(TokenLink& link, CK_MECHANISM_TYPE generation,
-                                       const pkcs11::Attributes& to_wrap, CK_MECHANISM_TYPE wrapping,
+                                       const pkcs11::Attributes& to_wrap,
+                                       CK_MECHANISM_TYPE wrapping,
                                        pkcs11::ObjectHandle wrapping_key);
 
 /// Unwraps with that template, wraps under another key, and destroys. The same holds.

@@ -51,8 +51,7 @@ Result<SessionKeyPtr> MessageKeys::current(const Inside& inside, const Material&
 }
 
 pkcs11::Result<SessionKeyPtr> MessageKeys::derive(const MaterialObjectPtr& object,
-                                                  pkcs11::ObjectHandle base,
-                                                  const EcbSalt& salt) {
+                                                  pkcs11::ObjectHandle base, const EcbSalt& salt) {
   PKCS11_TRY_ASSIGN(Bytes header_tag, object->header_tag(link_, salt));
   PKCS11_TRY_ASSIGN(SessionObject key, MaterialObject::derive_message_key(link_, base, salt));
   return SessionKeyPtr(std::make_shared<SessionKey>(this, object, salt, std::move(header_tag),

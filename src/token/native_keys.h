@@ -23,9 +23,8 @@ namespace keyhold::token {
 /// Token's functions.
 class NativeKeys {
  public:
-  NativeKeys(TokenLink& link, TokenGuard& guard, TokenObjects& objects,
-             WrappedMaterials& wrapped, const Capabilities& capabilities, const Clock& clock,
-             Random& random)
+  NativeKeys(TokenLink& link, TokenGuard& guard, TokenObjects& objects, WrappedMaterials& wrapped,
+             const Capabilities& capabilities, const Clock& clock, Random& random)
       : link_(link),
         guard_(guard),
         objects_(objects),

@@ -189,7 +189,7 @@ class Pkcs11Token::Impl {
 
   Usage usage() {
     return {link_->objects().made(), link_->objects().living(), cache_.message_keys(),
-            guard_.recoveries(), link_->open_sessions(), wrapped_.held()};
+            guard_.recoveries(),     link_->open_sessions(),    wrapped_.held()};
   }
 
   Restart restart_due() const {
@@ -420,9 +420,7 @@ TokenIdentity Pkcs11Token::identity() const {
   const pkcs11::TokenInfo info = impl_->link().info();
   return {info.label, info.serial, info.manufacturer, info.model};
 }
-Result<void> Pkcs11Token::check_kind(MaterialKind kind) const {
-  return impl_->check_kind(kind);
-}
+Result<void> Pkcs11Token::check_kind(MaterialKind kind) const { return impl_->check_kind(kind); }
 Custody Pkcs11Token::custody(MaterialKind kind) const { return impl_->custody(kind); }
 Result<Bytes> Pkcs11Token::generate_custody_key(const ObjectName& name) {
   return impl_->generate_custody_key(name);

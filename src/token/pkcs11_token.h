@@ -101,8 +101,8 @@ class Pkcs11Token final : public Token {
     std::uint64_t session_objects_made;    ///< in the life of the process
     std::uint64_t session_objects_living;  ///< now
     std::uint64_t message_keys_cached;
-    std::uint64_t recoveries;  ///< times the module was initialised again with success
-    std::size_t sessions;      ///< open in the token, the parked one and the owner included
+    std::uint64_t recoveries;         ///< times the module was initialised again with success
+    std::size_t sessions;             ///< open in the token, the parked one and the owner included
     std::size_t unwrapped_materials;  ///< of wrapped custody, held now
   };
   Usage usage() const;

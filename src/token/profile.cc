@@ -142,7 +142,8 @@ std::optional<std::string_view> read_wrap_mechanism(const toml::node& node, Prof
   const auto value = node.value_exact<std::string>();
   const auto type = value ? wrap_mechanism_of_name(*value) : std::nullopt;
   if (!type) {
-    return "must be \"CKM_AES_KEY_WRAP\", \"CKM_AES_KEY_WRAP_PAD\", \"CKM_AES_KEY_WRAP_KWP\" or the "
+    return "must be \"CKM_AES_KEY_WRAP\", \"CKM_AES_KEY_WRAP_PAD\", \"CKM_AES_KEY_WRAP_KWP\" or "
+           "the "
            "number of a mechanism such as \"0x8000216f\"";
   }
   profile.wrap_mechanism = *type;

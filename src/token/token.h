@@ -80,7 +80,7 @@ struct GeneratedMaterial {
   Construction construction = Construction::kEcbDerived;
   Bytes check_value;
   Custody custody = Custody::kResident;
-  Bytes public_key{};  ///< SubjectPublicKeyInfo in DER; empty for what is no pair
+  Bytes public_key{};                    ///< SubjectPublicKeyInfo in DER; empty for what is no pair
   std::optional<WrappedForm> wrapped{};  ///< of wrapped custody
 };
 
