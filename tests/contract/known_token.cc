@@ -33,14 +33,14 @@ const KnownToken& KnownToken::of_process() {
 }
 
 KnownToken::KnownToken() {
-  const std::string name = variable("KEYHOLD_TOKEN");
+  name_ = variable("KEYHOLD_TOKEN");
   const std::string root = keyhold::test::source_folder();
   const auto settings = lines_of(std::istringstream(variable("KEYHOLD_TOKEN_SETTINGS")));
-  auto profile = read_profile(root + "/hsm-config/" + name + ".toml", settings);
+  auto profile = read_profile(root + "/hsm-config/" + name_ + ".toml", settings);
   if (!profile) throw std::runtime_error(profile.error().message());
   profile_ = std::move(*profile);
-  const auto table = lines_of(std::ifstream(root + "/tests/golden/tokens/" + name + ".txt"));
-  if (table.empty()) throw std::runtime_error("no table of " + name);
+  const auto table = lines_of(std::ifstream(root + "/tests/golden/tokens/" + name_ + ".txt"));
+  if (table.empty()) throw std::runtime_error("no table of " + name_);
   for (const std::string& line : table) {
     const std::size_t colon = line.find(": ");
     if (line.starts_with("  ") && colon != std::string::npos) {
@@ -66,6 +66,11 @@ const std::string& KnownToken::row(const std::string& name) const {
 std::string KnownToken::lack_of(const std::string& row) {
   constexpr std::string_view kNowhere = "nowhere, ";
   return row.starts_with(kNowhere) ? row.substr(kNowhere.size()) : "";
+}
+
+bool KnownToken::holds_wrapped(KeySpec spec) const {
+  const auto found = rows_.find(std::string(to_string(spec)));
+  return found != rows_.end() && found->second == "token";
 }
 
 std::string KnownToken::lack(KeySpec spec, Algorithm algorithm) const {

@@ -26,6 +26,13 @@ class KnownToken {
   /// Whether a service could work with it, its admission aside: it serves symmetric keys.
   bool is_usable() const { return lack(MaterialKind{}).empty(); }
 
+  /// Whether it wraps keys of a spec and gets the same ones back.
+  bool holds_wrapped(KeySpec spec) const;
+
+  /// Whether a secret key takes the place of another that has its CKA_ID, in a success. No table
+  /// tells that, since it takes token objects to see.
+  bool merges_secret_keys() const { return name_.starts_with("nss-"); }
+
   // What it lacks, as the table has it; empty where it lacks nothing.
   std::string lack(KeySpec spec, Algorithm algorithm) const;
   /// For all algorithms of the kind.
@@ -41,6 +48,7 @@ class KnownToken {
   const std::string& row(const std::string& name) const;
   static std::string lack_of(const std::string& row);
 
+  std::string name_;
   Profile profile_;
   std::map<std::string, std::string> rows_;  ///< "RSA_2048 RSAES_OAEP_SHA_1" → "token"
   std::string refusal_;
