@@ -26,7 +26,7 @@ struct Compared {
 
 struct Effort {
   int rounds = 7;
-  std::chrono::milliseconds time{2000};  ///< for each side of each case in each round
+  std::chrono::milliseconds time{1000};  ///< for each side of each case in each round
 };
 
 /// CPU and waits of a server under one load.
