@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <algorithm>
 #include <array>
 
 namespace keyhold {
@@ -7,9 +8,14 @@ namespace {
 
 enum class Separators : std::uint8_t { kNone, kAll };
 
+using namespace std::chrono_literals;
+// What four digits of a year can say.
+constexpr auto kFirst = std::chrono::sys_days(0y / 1 / 1) + 0s;
+constexpr auto kLast = std::chrono::sys_days(10000y / 1 / 1) - 1s;
+
 // Not strftime, which asks for the locale and the time zone's lock each time.
 std::string format_utc(TimePoint time, Separators separators) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const auto seconds = std::clamp(std::chrono::floor<std::chrono::seconds>(time), kFirst, kLast);
   const auto day = std::chrono::floor<std::chrono::days>(seconds);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(seconds - day);

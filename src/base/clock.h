@@ -49,7 +49,9 @@ class ManualClock final : public Clock {
   std::atomic<TimePoint> now_;
 };
 
-/// `2026-11-24T15:04:05Z`, the form of CloudTrail's eventTime.
+/// `2026-11-24T15:04:05Z`, the form of CloudTrail's eventTime. Times before the year 0 and after
+/// 9999, in this and the next form, read as the first and the last second of those, so that a far
+/// date never reads as a near one.
 std::string to_iso8601(TimePoint time);
 
 /// `20261124T150405Z`, the basic form of SigV4's X-Amz-Date.

@@ -33,6 +33,14 @@ TEST(ClockFormats, GoBackInTimeBeforeTheEpoch) {
   EXPECT_EQ(to_iso8601(TimePoint{} - 1ms), "1969-12-31T23:59:59Z");
 }
 
+TEST(ClockFormats, NeverReadFarTimesAsNearOnes) {
+  for (const TimePoint far : {at(12026y / 1 / 1, 0ms), TimePoint(milliseconds::max())}) {
+    EXPECT_EQ(to_iso8601(far), "9999-12-31T23:59:59Z");
+    EXPECT_EQ(to_basic_iso8601(far), "99991231T235959Z");
+  }
+  EXPECT_EQ(to_iso8601(TimePoint(milliseconds::min())), "0000-01-01T00:00:00Z");
+}
+
 TEST(ClockFormats, DoNotDependOnTheLocalTimeZone) {
   const char* before = std::getenv("TZ");
   const std::string saved = before == nullptr ? "" : before;
