@@ -13,6 +13,7 @@
 #include "token/key_template.h"
 #include "token/key_wrapping.h"
 #include "token/message_key.h"
+#include "token/pkcs11_names.h"
 #include "token/token.h"
 
 namespace keyhold::token {
@@ -402,10 +403,8 @@ class Trials {
         link_.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
                                  custody_wrapping_key_template(profile, Residence::kSession, name(),
                                                                "keyhold admission")));
-    std::vector<CK_MECHANISM_TYPE> types = {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP};
-    if (profile.wrap_mechanism != 0) types = {profile.wrap_mechanism};
     std::optional<pkcs11::Error> trouble;
-    for (const CK_MECHANISM_TYPE type : types) {
+    for (const CK_MECHANISM_TYPE type : wrap_mechanisms_of(profile)) {
       auto blob = generate_wrapped(link_, CKM_AES_KEY_GEN, generated_to_wrap_template(profile, {}),
                                    type, wrapping_key.handle());
       if (blob) return Wrapped{std::move(wrapping_key), std::move(*blob)};
@@ -435,8 +434,8 @@ class Trials {
         token::unwrap(link_, wrapped.blob, wrapped.wrapping_key.handle(),
                       unwrapped_to_use_template(link_.profile(), {}, throwaway().construction));
     if (!key) return {Outcome::kNotShown, key.error().text()};
-    for (const CK_MECHANISM_TYPE type : {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP}) {
-      if (token::wrap(link_, type, wrapped.wrapping_key.handle(), key->handle())) {
+    for (const WrapMechanism& mechanism : wrap_mechanisms()) {
+      if (token::wrap(link_, mechanism.type, wrapped.wrapping_key.handle(), key->handle())) {
         return {Outcome::kSucceeded, {}};
       }
     }

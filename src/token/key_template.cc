@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
-#include <vector>
 
 #include "token/construction.h"
 #include "token/key_kind.h"
@@ -198,10 +197,9 @@ pkcs11::Attributes custody_wrapping_key_template(const Profile& profile, Residen
   reside(attributes, residence);
   attributes.yes(CKA_PRIVATE).yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE);
   for (const CK_ATTRIBUTE_TYPE usage : kUsages) attributes.no(usage);
-  std::vector<CK_MECHANISM_TYPE> mechanisms = {CKM_AES_KEY_WRAP, CKM_AES_KEY_WRAP_PAD,
-                                               kAesKeyWrapKwp};
-  if (profile.wrap_mechanism != 0) mechanisms = {profile.wrap_mechanism};
-  attributes.yes(CKA_WRAP).yes(CKA_UNWRAP).mechanisms(CKA_ALLOWED_MECHANISMS, mechanisms);
+  attributes.yes(CKA_WRAP)
+      .yes(CKA_UNWRAP)
+      .mechanisms(CKA_ALLOWED_MECHANISMS, wrap_mechanisms_of(profile));
   if (profile.sensitive_with_extractable == SensitiveWithExtractable::kYes) {
     // Not CKA_EXTRACTABLE, without which nothing could be wrapped anew.
     pkcs11::Attributes unwrapped;

@@ -19,6 +19,13 @@ const std::map<std::string_view, unsigned long> kDroppable = {
     {"CKA_UNWRAP_TEMPLATE", CKA_UNWRAP_TEMPLATE},
 };
 
+// CKM_AES_KEY_WRAP_PAD is RFC 5649 to some tokens and something else to others.
+constexpr auto kWrapMechanisms = std::to_array<WrapMechanism>({
+    {kAesKeyWrapKwp, "CKM_AES_KEY_WRAP_KWP"},
+    {CKM_AES_KEY_WRAP_PAD, "CKM_AES_KEY_WRAP_PAD"},
+    {CKM_AES_KEY_WRAP, "CKM_AES_KEY_WRAP"},
+});
+
 }  // namespace
 
 std::optional<unsigned long> return_code_of_name(const std::string& name) {
@@ -35,10 +42,12 @@ std::optional<unsigned long> attribute_of_name(const std::string& name) {
   return found->second;
 }
 
+std::span<const WrapMechanism> wrap_mechanisms() { return kWrapMechanisms; }
+
 std::optional<unsigned long> wrap_mechanism_of_name(const std::string& name) {
-  if (name == "CKM_AES_KEY_WRAP") return CKM_AES_KEY_WRAP;
-  if (name == "CKM_AES_KEY_WRAP_PAD") return CKM_AES_KEY_WRAP_PAD;
-  if (name == "CKM_AES_KEY_WRAP_KWP") return kAesKeyWrapKwp;
+  for (const WrapMechanism& mechanism : kWrapMechanisms) {
+    if (mechanism.name == name) return mechanism.type;
+  }
   const auto number = number_of_hexadecimal(name);
   return number == 0 ? std::nullopt : number;
 }

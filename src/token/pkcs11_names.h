@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,14 @@ std::optional<unsigned long> attribute_of_name(const std::string& name);
 
 /// The name of an attribute that attribute_of_name knows; a number otherwise.
 std::string attribute_name(unsigned long type);
+
+/// A mechanism that wraps keys under an AES key.
+struct WrapMechanism {
+  unsigned long type;
+  std::string_view name;
+};
+/// Those that PKCS#11 has, the best first: RFC 5649, what may be it, RFC 3394.
+std::span<const WrapMechanism> wrap_mechanisms();
 
 /// The CK_MECHANISM_TYPE of a `CKM_AES_KEY_WRAP…`, or of a hexadecimal number for a vendor's own.
 std::optional<unsigned long> wrap_mechanism_of_name(const std::string& name);

@@ -296,6 +296,13 @@ Result<void> apply_override(const std::string& line, Profile& profile) {
 
 }  // namespace
 
+std::vector<MechanismType> wrap_mechanisms_of(const Profile& profile) {
+  if (profile.wrap_mechanism != 0) return {profile.wrap_mechanism};
+  std::vector<MechanismType> types;
+  for (const WrapMechanism& mechanism : wrap_mechanisms()) types.push_back(mechanism.type);
+  return types;
+}
+
 std::size_t iv_size_of(GcmIv iv) { return iv == GcmIv::kBehindMessage ? 16 : 12; }
 
 Result<Profile> parse_profile(std::string_view text, std::span<const std::string> overrides) {

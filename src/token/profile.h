@@ -162,6 +162,9 @@ struct Profile {
   ObjectWrites object_writes = ObjectWrites::kSerialised;
 };
 
+/// The mechanisms to wrap by, the best first: the profile's, or all.
+std::vector<MechanismType> wrap_mechanisms_of(const Profile& profile);
+
 /// Reads a profile. `overrides` are `section.key=value` lines that replace or add single values:
 /// the value is taken as TOML (a bare word as a string). Refused with kValidation, naming the key:
 /// text that is not TOML, unknown keys, values of the wrong type or out of range, names that stand

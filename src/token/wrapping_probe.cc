@@ -20,9 +20,6 @@ class WrappingProbe {
   WrappingProbe(TokenLink& link, Random& random) : link_(link), random_(random) {}
 
   Result<WrappingCapability> run(const Capabilities& capabilities) {
-    std::vector<CK_MECHANISM_TYPE> candidates = {kAesKeyWrapKwp, CKM_AES_KEY_WRAP_PAD,
-                                                 CKM_AES_KEY_WRAP};
-    if (link_.profile().wrap_mechanism != 0) candidates = {link_.profile().wrap_mechanism};
     std::vector<MaterialKind> kinds;
     for (const KeySpecRow& row : key_spec_rows()) {
       const MaterialKind kind{row.spec, *row.usages.begin()};
@@ -30,7 +27,7 @@ class WrappingProbe {
     }
     WrappingCapability best;
     std::ptrdiff_t most = -1;
-    for (const CK_MECHANISM_TYPE type : candidates) {
+    for (const CK_MECHANISM_TYPE type : wrap_mechanisms_of(link_.profile())) {
       TRY_ASSIGN(WrappingCapability seen, try_mechanism(type, kinds));
       const auto count = std::ranges::count_if(
           seen.kinds, [](const auto& row) { return row.second.place == Place::kToken; });

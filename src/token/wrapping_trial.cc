@@ -9,19 +9,10 @@
 #include "base/bytes.h"
 #include "pkcs11/crypto.h"
 #include "token/construction.h"
+#include "token/pkcs11_names.h"
 
 namespace keyhold::token {
 namespace {
-
-struct WrappingMechanism {
-  CK_MECHANISM_TYPE type;
-  std::string_view name;
-};
-constexpr auto kMechanisms = std::to_array<WrappingMechanism>({
-    {CKM_AES_KEY_WRAP, "CKM_AES_KEY_WRAP"},
-    {0x210B, "CKM_AES_KEY_WRAP_KWP"},  // PKCS#11 3.0, newer than the header
-    {CKM_AES_KEY_WRAP_PAD, "CKM_AES_KEY_WRAP_PAD"},
-});
 
 /// Whether an AES key that came out of a wrapped one may be taken out of the token.
 enum class Openness : std::uint8_t { kHard, kReadable };
@@ -33,7 +24,7 @@ class WrappingTrials {
   std::vector<AdmissionAct> run() {
     generate();
     if (material_) {
-      for (const WrappingMechanism& mechanism : kMechanisms) wrap(mechanism);
+      for (const WrapMechanism& mechanism : wrap_mechanisms()) wrap(mechanism);
       harden();
       refuse_changed();
       heed_template();
@@ -125,7 +116,7 @@ class WrappingTrials {
     return {};
   }
 
-  void wrap(const WrappingMechanism& mechanism) {
+  void wrap(const WrapMechanism& mechanism) {
     const auto done = come_back(mechanism.type);
     note("wrap and unwrap it by " + std::string(mechanism.name),
          done ? Outcome::kSucceeded : Outcome::kRefused, done ? "" : done.error().text());
