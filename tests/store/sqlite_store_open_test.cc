@@ -293,12 +293,12 @@ TEST_F(SqliteStoreOpen, AReadOnlyDiskIsNamedAndTheStoreIsThereWhenItIsWritableAg
   const int status = run_in_child([&] {
     if (::unshare(CLONE_NEWNS) != 0 ||
         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=4m") != 0) {
+        ::mount("tmpfs", folder_.path().c_str(), "tmpfs", 0, "size=64m") != 0) {
       ::keyhold::testing::skip_in_child();
     }
     const Contents filled = fill();
     const auto remount = [&](unsigned long flags) {
-      return ::mount(nullptr, folder_.path().c_str(), nullptr, MS_REMOUNT | flags, "size=4m");
+      return ::mount(nullptr, folder_.path().c_str(), nullptr, MS_REMOUNT | flags, "size=64m");
     };
     ASSERT_EQ(remount(MS_RDONLY), 0);
     expect_refused("The folder '" + folder_.path().string() +
