@@ -242,7 +242,7 @@ constexpr std::size_t kFirstSize = 2048;  // more than most answers and records 
 constexpr std::size_t kKeptSize = 8192;
 constexpr std::size_t kKept = 4;
 
-using Storage = std::vector<char, WipingAllocator<char>>;
+using Storage = Wiped<char>;
 
 /// Wiped memory that this thread's next writers write into: a call takes several in turn.
 std::vector<Storage>& spare_storage() {

@@ -1,8 +1,10 @@
 // Buffers for plaintexts, PINs and secret access keys: wiped before their memory is given back.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,13 +34,26 @@ struct WipingAllocator {
   friend bool operator==(const WipingAllocator&, const WipingAllocator&) { return true; }
 };
 
+/// A vector of secret bytes or characters.
+template <typename T>
+using Wiped = std::vector<T, WipingAllocator<T>>;
+
+/// What `to.insert(to.end(), …)` does, but at once: a vector whose allocator is not the standard
+/// one copies its elements one by one.
+template <typename T>
+void append(Wiped<T>& to, std::span<const T> more) {
+  const std::size_t before = to.size();
+  to.resize(before + more.size());
+  std::copy(more.begin(), more.end(), to.data() + before);
+}
+
 /// Secret bytes. A vector and nothing more, so that it fits where bytes fit; it has no stream
 /// operator and no comparison but equal_in_constant_time.
 class Secret {
  public:
   Secret() = default;
   explicit Secret(std::size_t size) : bytes_(size) {}
-  explicit Secret(ByteView bytes) : bytes_(bytes.begin(), bytes.end()) {}
+  explicit Secret(ByteView bytes) { append(bytes); }
   explicit Secret(std::string_view text) : Secret(as_bytes(text)) {}
 
   Secret(const Secret&) = default;
@@ -52,7 +67,7 @@ class Secret {
   std::size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
   void resize(std::size_t size) { bytes_.resize(size); }
-  void append(ByteView more) { bytes_.insert(bytes_.end(), more.begin(), more.end()); }
+  void append(ByteView more) { keyhold::append(bytes_, more); }
 
   ByteView view() const { return {bytes_.data(), bytes_.size()}; }
   std::string_view text() const { return as_text(view()); }
@@ -60,7 +75,7 @@ class Secret {
   bool operator==(const Secret&) const = delete;
 
  private:
-  std::vector<std::uint8_t, WipingAllocator<std::uint8_t>> bytes_;
+  Wiped<std::uint8_t> bytes_;
 };
 
 }  // namespace keyhold

@@ -174,7 +174,7 @@ class ReadBuffer {
   static constexpr std::size_t kInitialSize = 4096;
 
   const std::size_t limit_;
-  std::vector<std::uint8_t, WipingAllocator<std::uint8_t>> bytes_;
+  Wiped<std::uint8_t> bytes_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };

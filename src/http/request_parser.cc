@@ -25,9 +25,6 @@ constexpr std::size_t kMaxLeadingLines = 4;
 
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 
-using WipedBytes = std::vector<std::uint8_t, WipingAllocator<std::uint8_t>>;
-using WipedText = std::vector<char, WipingAllocator<char>>;
-
 // RFC 9110 section 5.6.2.
 bool is_token_char(std::uint8_t c) {
   constexpr std::string_view kSymbols = "!#$%&'*+-.^_`|~";
@@ -54,8 +51,8 @@ struct FieldPlace {
 // memory behind it is handed on.
 class Message final : public beast::http::basic_parser<true> {
  public:
-  Message(const RequestParser::Limits& limits, WipedText& text, std::vector<FieldPlace>& fields,
-          WipedBytes& body)
+  Message(const RequestParser::Limits& limits, Wiped<char>& text, std::vector<FieldPlace>& fields,
+          Wiped<std::uint8_t>& body)
       : limits_(limits), text_(text), fields_(fields), body_(body) {
     header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(limits.head, UINT32_MAX)));
     body_limit(limits.body);
@@ -71,7 +68,7 @@ class Message final : public beast::http::basic_parser<true> {
  private:
   Place keep(std::string_view piece) {
     const Place place{text_.size(), piece.size()};
-    text_.insert(text_.end(), piece.begin(), piece.end());
+    append(text_, std::span<const char>(piece));
     return place;
   }
 
@@ -152,13 +149,13 @@ class Message final : public beast::http::basic_parser<true> {
     if (needed > body_.capacity()) {
       body_.reserve(std::max(needed, std::min(2 * body_.capacity(), limits_.body)));
     }
-    body_.insert(body_.end(), piece.begin(), piece.end());
+    append(body_, as_bytes(piece));
   }
 
   const RequestParser::Limits& limits_;
-  WipedText& text_;
+  Wiped<char>& text_;
   std::vector<FieldPlace>& fields_;
-  WipedBytes& body_;
+  Wiped<std::uint8_t>& body_;
   std::size_t hosts_ = 0;
 };
 
@@ -168,9 +165,9 @@ struct RequestParser::Impl {
   explicit Impl(Limits given) : limits(given) { message.emplace(limits, text, fields, body); }
 
   const Limits limits;
-  WipedText text;
+  Wiped<char> text;
   std::vector<FieldPlace> fields;
-  WipedBytes body;
+  Wiped<std::uint8_t> body;
   std::optional<Message> message;
   std::size_t scanned = 0;        // bytes of an incomplete head already searched for its end
   std::size_t leading_lines = 0;  // empty lines skipped before the request line
@@ -278,7 +275,7 @@ void RequestParser::reset() {
   impl.fields.clear();
   wipe(impl.body.data(), impl.body.size());
   impl.body.clear();
-  if (impl.body.capacity() > kKeptBodyMemory) WipedBytes().swap(impl.body);
+  if (impl.body.capacity() > kKeptBodyMemory) Wiped<std::uint8_t>().swap(impl.body);
   impl.message.emplace(impl.limits, impl.text, impl.fields, impl.body);
   impl.scanned = 0;
   impl.leading_lines = 0;

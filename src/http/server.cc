@@ -205,8 +205,10 @@ class IoThread {
         begin(PlainStream(std::move(socket)));
         return;
       }
-      SslPtr tls = server.tls->read().new_connection(socket.native_handle());
-      if (tls != nullptr) begin(TlsStream(std::move(socket), std::move(tls)));
+      auto arrivals = std::make_unique<Arrivals>();
+      SslPtr tls = server.tls->read().new_connection(socket.native_handle(), *arrivals);
+      if (tls == nullptr) return;
+      begin(TlsStream(std::move(socket), std::move(arrivals), std::move(tls)));
     } catch (const std::exception& exhaustion) {
       log::error(std::string("a connection was dropped: ") + exhaustion.what());
     }

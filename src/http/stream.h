@@ -69,12 +69,14 @@ class PlainStream {
   Socket socket_;
 };
 
-/// OpenSSL works on the socket itself, which does not block: bytes are copied once less than
-/// through Asio's own stream, and an idle connection holds no buffers.
+/// OpenSSL writes to the socket itself, which does not block, and reads what arrived from there:
+/// bytes are copied less often than through Asio's own stream, and an idle connection holds little.
 class TlsStream {
  public:
-  TlsStream(Socket socket, SslPtr connection)
-      : socket_(std::move(socket)), connection_(std::move(connection)) {
+  TlsStream(Socket socket, std::unique_ptr<Arrivals> arrivals, SslPtr connection)
+      : socket_(std::move(socket)),
+        arrivals_(std::move(arrivals)),
+        connection_(std::move(connection)) {
     error_code ignored;
     // NOLINTNEXTLINE(bugprone-unused-return-value): the same as `ignored`
     socket_.native_non_blocking(true, ignored);
@@ -86,61 +88,95 @@ class TlsStream {
 
   Awaitable<Sent> shake_hands() {
     const auto step = [this] { return SSL_do_handshake(connection_.get()); };
-    const int done = co_await until_done(step);
+    forget_errors();
+    int done = step();
+    if (done <= 0) done = co_await until_done(step, done);
     co_return done > 0 ? Sent::kYes : Sent::kNo;
   }
 
   Awaitable<std::size_t> read(std::span<std::uint8_t> room) {
+    // Between two requests there is nothing, which OpenSSL would find out at some cost.
+    if (arrivals_->empty() && SSL_has_pending(connection_.get()) == 0) {
+      const bool received = co_await receive();
+      if (!received) co_return 0;
+    }
     const auto step = [this, room] {
       return SSL_read(connection_.get(), room.data(), static_cast<int>(room.size()));
     };
-    const int count = co_await until_done(step);
+    forget_errors();
+    int count = step();
+    if (count <= 0) count = co_await until_done(step, count);
     co_return count > 0 ? static_cast<std::size_t>(count) : 0;
   }
 
   Awaitable<Sent> write(std::string_view head, ByteView body) {
     // One record costs less than two, and is one packet.
-    record_.assign(head.begin(), head.end());
-    record_.insert(record_.end(), body.begin(), body.end());
+    record_.clear();
+    append(record_, as_bytes(head));
+    append(record_, body);
     std::span<const std::uint8_t> rest = record_;
     bool going = true;
     while (going && !rest.empty()) {
       const auto step = [this, rest] {
         return SSL_write(connection_.get(), rest.data(), static_cast<int>(rest.size()));
       };
-      const int count = co_await until_done(step);
+      forget_errors();
+      int count = step();
+      if (count <= 0) count = co_await until_done(step, count);
       going = count > 0;
       if (going) rest = rest.subspan(static_cast<std::size_t>(count));
     }
     wipe(record_.data(), record_.size());
-    if (record_.capacity() > kKept)
-      std::vector<std::uint8_t, WipingAllocator<std::uint8_t>>().swap(record_);
+    if (record_.capacity() > kKept) Wiped<std::uint8_t>().swap(record_);
     co_return going ? Sent::kYes : Sent::kNo;
   }
 
  private:
   static constexpr std::size_t kKept = 16UL * 1024;
 
-  // The step's answer when it is neither "wait to read" nor "wait to write".
+  /// SSL_get_error takes whatever is in the thread's queue for the connection's. Looking is cheaper
+  /// than clearing.
+  static void forget_errors() {
+    if (ERR_peek_error() != 0) ERR_clear_error();
+  }
+
+  // The step's answer when it is neither "wait to read" nor "wait to write", which `answer`, its
+  // first one, may be.
   template <typename Step>
-  Awaitable<int> until_done(Step step) {
-    for (;;) {
-      ERR_clear_error();
-      const int answer = step();
-      if (answer > 0) co_return answer;
+  Awaitable<int> until_done(Step step, int answer) {
+    while (answer <= 0) {
       const int wanted = SSL_get_error(connection_.get(), answer);
-      if (wanted != SSL_ERROR_WANT_READ && wanted != SSL_ERROR_WANT_WRITE) co_return 0;
-      error_code error;
-      co_await socket_.async_wait(
-          wanted == SSL_ERROR_WANT_READ ? Socket::wait_read : Socket::wait_write,
-          asio::redirect_error(UseAwaitable(), error));
-      if (error) co_return 0;
+      bool ready = false;
+      if (wanted == SSL_ERROR_WANT_READ) {
+        ready = co_await receive();
+      } else if (wanted == SSL_ERROR_WANT_WRITE) {
+        error_code error;
+        co_await socket_.async_wait(Socket::wait_write,
+                                    asio::redirect_error(UseAwaitable(), error));
+        ready = !error;
+      }
+      if (!ready) co_return 0;
+      forget_errors();
+      answer = step();
     }
+    co_return answer;
+  }
+
+  /// Whether more has arrived.
+  Awaitable<bool> receive() {
+    const std::span<std::uint8_t> room = arrivals_->room();
+    error_code error;
+    const std::size_t count = co_await socket_.async_read_some(
+        asio::buffer(room.data(), room.size()), asio::redirect_error(UseAwaitable(), error));
+    if (error) co_return false;
+    arrivals_->commit(count);
+    co_return count > 0;
   }
 
   Socket socket_;
-  SslPtr connection_;
-  std::vector<std::uint8_t, WipingAllocator<std::uint8_t>> record_;
+  std::unique_ptr<Arrivals> arrivals_;
+  SslPtr connection_;  // reads from the arrivals
+  Wiped<std::uint8_t> record_;
 };
 
 }  // namespace keyhold::http

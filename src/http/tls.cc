@@ -144,7 +144,49 @@ std::string written(BIO* bio) {
   return {text, static_cast<std::size_t>(size)};
 }
 
+int read_arrivals(BIO* bio, char* out, std::size_t size, std::size_t* got) {
+  auto* arrivals = static_cast<Arrivals*>(BIO_get_data(bio));
+  *got = arrivals->take({reinterpret_cast<std::uint8_t*>(out), size});
+  BIO_clear_retry_flags(bio);
+  if (*got == 0) BIO_set_retry_read(bio);
+  return *got == 0 ? 0 : 1;
+}
+
+long answer_no_question(BIO* /*bio*/, int /*command*/, long /*number*/, void* /*pointer*/) {
+  return 0;
+}
+
+/// OpenSSL's view of Arrivals. One for the whole process and as long as that, as OpenSSL's own.
+const BIO_METHOD* arrivals_method() {
+  static const BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "arrivals");
+    if (made != nullptr) {
+      BIO_meth_set_read_ex(made, read_arrivals);
+      BIO_meth_set_ctrl(made, answer_no_question);
+    }
+    return made;
+  }();
+  return method;
+}
+
+Bio reader_of(Arrivals& arrivals) {
+  const BIO_METHOD* method = arrivals_method();
+  Bio bio(method == nullptr ? nullptr : BIO_new(method));
+  if (bio != nullptr) {
+    BIO_set_data(bio.get(), &arrivals);
+    BIO_set_init(bio.get(), 1);
+  }
+  return bio;
+}
+
 }  // namespace
+
+std::size_t Arrivals::take(std::span<std::uint8_t> out) {
+  const std::size_t count = std::min(out.size(), end_ - begin_);
+  std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(begin_), count, out.begin());
+  begin_ += count;
+  return count;
+}
 
 void SslDeleter::operator()(ssl_st* connection) const { SSL_free(connection); }
 
@@ -160,12 +202,16 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const TlsOptions& opt
 
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
-SslPtr TlsContext::new_connection(int socket) const {
+SslPtr TlsContext::new_connection(int socket, Arrivals& arrivals) const {
   SslPtr connection(SSL_new(context_));
-  if (connection == nullptr || SSL_set_fd(connection.get(), socket) != 1) {
+  Bio reading = reader_of(arrivals);
+  Bio writing(BIO_new_socket(socket, BIO_NOCLOSE));
+  if (connection == nullptr || reading == nullptr || writing == nullptr) {
     ERR_clear_error();
     return nullptr;
   }
+  SSL_set0_rbio(connection.get(), reading.release());
+  SSL_set0_wbio(connection.get(), writing.release());
   SSL_set_accept_state(connection.get());
   return connection;
 }

@@ -1,9 +1,11 @@
 // TLS 1.2 and 1.3 for the server's side of a connection: certificates, parameters, and which client
-// certificates are asked for. The only user of OpenSSL's SSL here beside tls_stream.h.
+// certificates are asked for. The only user of OpenSSL's SSL here beside stream.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +45,29 @@ struct SslDeleter {
 };
 using SslPtr = std::unique_ptr<ssl_st, SslDeleter>;
 
+/// Bytes from the network on their way to OpenSSL, which asks for them where it would read a
+/// socket. So the owner can wait for them as it does without TLS, and OpenSSL is not asked before
+/// they are there.
+class Arrivals {
+ public:
+  bool empty() const { return begin_ == end_; }
+
+  /// Room to receive into. Only while nothing is here.
+  std::span<std::uint8_t> room() { return bytes_; }
+  void commit(std::size_t count) {
+    begin_ = 0;
+    end_ = count;
+  }
+
+  /// How many were moved to `out`.
+  std::size_t take(std::span<std::uint8_t> out);
+
+ private:
+  std::array<std::uint8_t, 4096> bytes_;  // most requests; a connection holds it as long as it is
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
 /// Everything that new connections share. Immutable: a new certificate is a new context, and
 /// connections end under the one they began with.
 ///
@@ -57,8 +82,9 @@ class TlsContext {
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
-  /// The server's end on a connected socket, which stays the caller's; null if memory is short.
-  SslPtr new_connection(int socket) const;
+  /// The server's end of a connection that writes to a connected socket and reads from `arrivals`.
+  /// Both stay the caller's and outlive it. Null if memory is short.
+  SslPtr new_connection(int socket, Arrivals& arrivals) const;
 
  private:
   explicit TlsContext(ssl_ctx_st* context) : context_(context) {}

@@ -8,8 +8,9 @@
 namespace keyhold::iam {
 namespace {
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-bool is_separator(char c) { return is_blank(c) || c == ','; }
+// Objects, so that the searches for them are inlined.
+constexpr auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+constexpr auto is_separator = [](char c) { return is_blank(c) || c == ','; };
 
 Error incomplete(std::string message) {
   return Error(ErrorCode::kIncompleteSignature, std::move(message));

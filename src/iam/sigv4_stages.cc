@@ -99,9 +99,14 @@ std::string percent_decode(std::string_view text) {
 
 HeaderTable::HeaderTable(std::span<const Header> headers) {
   entries_.reserve(headers.size());
-  for (const Header& header : headers) entries_.push_back({to_lower(header.name), header.value});
-  std::stable_sort(entries_.begin(), entries_.end(),
-                   [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  for (const Header& header : headers) {
+    entries_.push_back({to_lower(header.name), header.value, entries_.size()});
+  }
+  // As a stable sort does, but without the memory that one asks for each time.
+  std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+    const int order = a.name.compare(b.name);
+    return order != 0 ? order < 0 : a.place < b.place;
+  });
 }
 
 std::span<const HeaderTable::Entry> HeaderTable::named(std::string_view name) const {

@@ -38,6 +38,7 @@ class HeaderTable {
   struct Entry {
     std::string name;
     std::string_view value;
+    std::size_t place;  ///< among the headers as they came
   };
 
   explicit HeaderTable(std::span<const Header> headers);

@@ -5,16 +5,20 @@ everything that it had acknowledged is there, and nothing half.
 A client counts a change as acknowledged when its answer was read whole. A change whose answer never
 came may have happened or not; both are right, but nothing in between. What is compared after each
 start: every acknowledged key and description, every rotation, alias, deletion date, disabled state
-and ciphertext.
+and ciphertext. With wrapped custody an operator rotates the wrapping key meanwhile, time and again.
 
-    random_kills.py [--kills N] [--seed N] [--threads N]     with KEYHOLD_BINARY in the environment
+    random_kills.py [--custody resident|wrapped] [--kills N] [--seed N] [--threads N]
+
+with KEYHOLD_BINARY in the environment.
 """
 
 import argparse
 import http.client
+import json
 import os
 import pathlib
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -167,6 +171,52 @@ class Worker:
             key.state = "Enabled"
 
 
+class Operator:
+    """Rotates the wrapping key while callers are at work. Nothing of it needs to be acknowledged: a
+    rotation that a kill interrupted is finished after the start."""
+
+    def __init__(self, keyhold, seed):
+        self.keyhold = keyhold
+        self.random = random.Random(f"{seed}/operator")
+        self.command = None
+        self.rotated = 0
+        self.interrupted = 0
+
+    def begin(self, longest):
+        time.sleep(self.random.uniform(0, longest))
+        self.command = subprocess.Popen(
+            [service.binary(), "wrapping-key", "rotate", "--data", self.keyhold.data],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def end(self):
+        """After the kill."""
+        _, complaint = self.command.communicate(timeout=service.START_TIMEOUT)
+        # Until a key has been made there is nothing to rotate.
+        if self.command.returncode == 0:
+            self.rotated += 1
+        elif "no key material is of wrapped custody" not in complaint:
+            self.interrupted += 1
+
+    def check(self, client, key, finished_by):
+        """One wrapping key holds all, and `key` is held by it."""
+        while True:
+            done = self.keyhold.run("wrapping-key", "list", "--json")
+            expect(done.returncode == 0, "the wrapping keys are not listed:", done.stderr)
+            wrapping_keys = json.loads(done.stdout)["wrappingKeys"]
+            if len(wrapping_keys) == 1:
+                break
+            expect(time.monotonic() < finished_by, "the wrapping key rotates without end")
+            time.sleep(0.02)
+        shown = self.keyhold.inspect(key.id)
+        kept = [(material["custody"], material["checkValue"]) for material in shown["materials"]]
+        expect(set(kept) == {("wrapped", "matches")}, key.id, "is kept", kept)
+        for plaintext, ciphertext in key.ciphertexts:
+            expect(client.decrypt(ciphertext) == plaintext, key.id, "does not decrypt rewrapped")
+
+
 class Wrong(Exception):
     """Something acknowledged is not there, or something is half there."""
 
@@ -311,16 +361,20 @@ def reconcile(keyhold):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--custody", choices=("resident", "wrapped"), default="resident")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--threads", type=int, default=5)
     parser.add_argument("--seed", default=None)
     parser.add_argument("--longest", type=float, default=0.6, help="seconds of load before a kill")
     arguments = parser.parse_args()
     seed = arguments.seed or os.urandom(4).hex()
-    print(f"random kills: seed {seed}", flush=True)
+    print(f"random kills, custody {arguments.custody}: seed {seed}", flush=True)
     chance = random.Random(seed)
 
-    keyhold = service.Service({"rotation.rules": "2025"})
+    keyhold = service.Service(
+        {"rotation.rules": "2025", "profile.keys.custody": arguments.custody}
+    )
+    operator = Operator(keyhold, seed) if arguments.custody == "wrapped" else None
     workers = [Worker(number, seed) for number in range(arguments.threads)]
     retired = []
     began = time.monotonic()
@@ -334,20 +388,32 @@ def main():
             ]
             for thread in threads:
                 thread.start()
-            time.sleep(chance.uniform(0, arguments.longest))
+            load_ends = time.monotonic() + chance.uniform(0, arguments.longest)
+            if operator:
+                operator.begin((load_ends - time.monotonic()) / 2)
+            time.sleep(max(0, load_ends - time.monotonic()))
             keyhold.kill()
             stop.set()
             for thread in threads:
                 thread.join()
+            if operator:
+                operator.end()
             complaints = [worker.complaint for worker in workers if worker.complaint]
             expect(not complaints, complaints)
             keyhold.start()
             check(keyhold, workers, retired)
+            keys = [key for worker in workers for key in worker.keys]
+            if operator and keys:
+                client = keyhold.client()
+                operator.check(
+                    client, chance.choice(keys), time.monotonic() + service.START_TIMEOUT
+                )
+                client.close()
             if kill % 20 == 0 or kill == arguments.kills:
                 strangers = reconcile(keyhold)
                 print(
                     f"{kill} kills, {sum(worker.acknowledged for worker in workers)} calls "
-                    f"acknowledged, {len(retired) + sum(len(w.keys) for w in workers)} keys, "
+                    f"acknowledged, {len(retired) + len(keys)} keys, "
                     f"{strangers} strangers in the token, {time.monotonic() - began:.0f} s",
                     flush=True,
                 )
@@ -356,6 +422,10 @@ def main():
         return 1
     finally:
         keyhold.close()
+    if operator:
+        print(
+            f"{operator.rotated} rotations of the wrapping key, {operator.interrupted} interrupted"
+        )
     print(f"random-kills: {arguments.kills} passed, 0 failed, 0 skipped")
     return 0
 
