@@ -11,13 +11,11 @@
 #include "tests/support/wrapped_material.h"
 #include "token/softhsm.h"
 
-#ifdef KEYHOLD_SANITIZED
-// SoftHSM loses the attributes of an object now and then when others come and go beside it; what is
-// allocated inside of it is its own affair.
+// The leak sanitizer asks for this. SoftHSM loses the attributes of an object now and then when
+// others come and go beside it; what is allocated inside of it is its own affair.
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions() {
   return "leak:libsofthsm2.so";
 }
-#endif
 
 namespace keyhold::kms::testing {
 namespace {
