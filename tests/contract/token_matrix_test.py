@@ -229,5 +229,9 @@ class OfTpm(TokenCase):
     token = tokens.Tpm
 
 
+class OfKryoptic(TokenCase):
+    token = tokens.Kryoptic
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,4 +1,4 @@
-"""Software tokens of Debian 12, each made anew in a folder of its own.
+"""Software tokens of Debian 12, and of crates, each made anew in a folder of its own.
 
 A token is a class: `packages` are what it needs, `prepare()` makes it and `run()` starts a command
 that reaches it. What has to run beside it ends with the command.
@@ -6,9 +6,11 @@ that reaches it. What has to run beside it ends with the command.
 
 import glob
 import os
+import pathlib
 import shutil
 import subprocess
 
+BUILD = pathlib.Path(__file__).resolve().parents[2] / "build"
 LABEL = "keyhold"
 PIN = "01234567"
 
@@ -201,4 +203,40 @@ class Tpm(Token):
         return ["bash", "-c", TPM, "bash", self.folder, *command]
 
 
-ALL = (SoftHsm, Nss, OpenCryptoki, Tpm)
+# A program of its own, so that the module is not loaded into this one.
+INITIALIZE = """
+import sys
+import PyKCS11
+module, label, so_pin, pin = sys.argv[1:]
+library = PyKCS11.PyKCS11Lib()
+library.load(module)
+(slot,) = library.getSlotList()
+library.initToken(slot, so_pin, label)
+session = library.openSession(slot, PyKCS11.CKF_SERIAL_SESSION | PyKCS11.CKF_RW_SESSION)
+session.login(so_pin, PyKCS11.CKU_SO)
+session.initPin(pin)
+"""
+
+
+class Kryoptic(Token):
+    """What tests/contract/kryoptic/build made."""
+
+    name = "kryoptic-1.5"
+    modules = (str(BUILD / "kryoptic" / "libkryoptic_pkcs11.so"),)
+
+    def prepare(self):
+        self.configuration = os.path.join(self.folder, "kryoptic.conf")
+        with open(self.configuration, "w", encoding="utf-8") as file:
+            file.write('[ec_point_encoding]\nencoding = "Der"\n')
+            file.write(f'[[slots]]\nslot = 1\ndbtype = "sqlite"\ndbargs = "{self.folder}/token.sql"\n')
+        subprocess.run(
+            ["/usr/bin/python3", "-c", INITIALIZE, self.module(), LABEL, "87654321", PIN],
+            env={**os.environ, "KRYOPTIC_CONF": self.configuration},
+            check=True,
+        )
+
+    def settings(self):
+        return [f"module.env.KRYOPTIC_CONF={self.configuration}"]
+
+
+ALL = (SoftHsm, Nss, OpenCryptoki, Tpm, Kryoptic)
