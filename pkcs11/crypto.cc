@@ -9,7 +9,7 @@ namespace keyhold::pkcs11 {
 namespace {
 
 // The longest signature: RSA with 16384 bits.
-constexpr std::size_t kMaxSignature = 2048;
+constexpr std::size_t kMaxSignature = 5120;  // ML-DSA-87 has 4627
 constexpr std::size_t kMaxDigest = 64;
 
 // The second half of an operation has failed. Cryptoki says that the operation is over; modules

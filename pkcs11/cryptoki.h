@@ -26,6 +26,7 @@ struct EddsaParameters {
 inline constexpr CK_MECHANISM_TYPE kMlDsaKeyPairGen = 0x1C;
 inline constexpr CK_MECHANISM_TYPE kMlDsa = 0x1D;
 inline constexpr CK_KEY_TYPE kKeyTypeMlDsa = 0x4A;
+inline constexpr CK_ATTRIBUTE_TYPE kParameterSet = 0x61D;
 
 /// Where a span's bytes are, in the form Cryptoki takes: never null, since modules answer
 /// CKR_ARGUMENTS_BAD to a null pointer even beside the length 0. Cryptoki lacks const; modules do

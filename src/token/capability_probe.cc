@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "pkcs11/slot.h"
@@ -35,6 +36,13 @@ constexpr std::array<std::uint8_t, 64> kEd25519phSignature = {
 struct ProbeKey {
   SessionObject object;
   PublicKeyPtr public_key;
+  std::optional<SessionObject> public_object{};
+
+  KeyObjects objects() const {
+    KeyObjects handles{object.handle()};
+    if (public_object) handles.public_key = public_object->handle();
+    return handles;
+  }
 };
 
 Capability lacking(std::string what, std::string said = {}) {
@@ -80,7 +88,6 @@ class Probe {
     if (!info || std::ranges::count(mechanisms_, generation) == 0) {
       return lacking("the token has no " + std::string(kind->generation_name));
     }
-    if (spec.form == KeyForm::kMlDsa) return lacking("signatures of it cannot be verified here");
     // Of forms whose keys take long to make one size is tried, and the others are as the token
     // says.
     if (row_of(spec.form).generation == Generation::kSlow && spec.spec != KeySpec::kRsa2048) {
@@ -113,7 +120,7 @@ class Probe {
     PKCS11_TRY_ASSIGN(
         material.check_value,
         make_check_value(link_, material.kind, key->object.handle(), key->public_key.get()));
-    const auto proof = prove(link_, material, key->object.handle(), algorithm.algorithm, random_);
+    const auto proof = prove(link_, material, key->objects(), algorithm.algorithm, random_);
     if (proof && *proof == Proof::kHolds) return Place::kToken;
     if (algorithm.scheme == Scheme::kOaep && may_stage()) {
       const auto staged = decrypt_staged(*key, algorithm);
@@ -168,7 +175,7 @@ class Probe {
     PKCS11_TRY_ASSIGN(auto pair, link_.objects().generate_pair(mechanism, templates.public_key,
                                                                templates.private_key));
     PKCS11_TRY_ASSIGN(auto public_key, read_public_key(link_, kind.spec, pair.public_key.handle()));
-    return ProbeKey{std::move(pair.private_key), std::move(public_key)};
+    return ProbeKey{std::move(pair.private_key), std::move(public_key), std::move(pair.public_key)};
   }
 
   pkcs11::Result<ProbeKey> put_probe_key(pkcs11::Attributes attributes) {

@@ -30,9 +30,9 @@ Trial judged(const pkcs11::Error& error) {
 ByteView throwaway_name() { return as_bytes("keyhold admission, 32 bytes long"); }
 
 pkcs11::Result<SessionObject> generate_throwaway_material(TokenLink& link) {
-  return link.objects().generate(
-      pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
-      material_template(link.profile(), Residence::kSession, throwaway_name(), "keyhold admission"));
+  return link.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
+                                 material_template(link.profile(), Residence::kSession,
+                                                   throwaway_name(), "keyhold admission"));
 }
 
 Material throwaway_material(const TokenLink& link) {
@@ -99,8 +99,7 @@ Trial ForbiddenActs::wrap_under(pkcs11::ObjectHandle wrapping_key) {
   std::optional<Trial> outcome;
   for (const CK_MECHANISM_TYPE type : {CKM_AES_KEY_WRAP, CKM_AES_KEY_WRAP_PAD, CKM_AES_ECB}) {
     const auto wrapped = link_.on_session([&](pkcs11::Session& session) {
-      return pkcs11::wrap_key(session, pkcs11::Mechanism::plain(type), wrapping_key,
-                              material_);
+      return pkcs11::wrap_key(session, pkcs11::Mechanism::plain(type), wrapping_key, material_);
     });
     if (wrapped) return {Outcome::kSucceeded, {}};
     const Trial trial = judged(wrapped.error());
@@ -186,11 +185,11 @@ Trial ForbiddenActs::derive_extractable() {
 
 pkcs11::Result<ForbiddenActs::Wrapped> ForbiddenActs::wrap_material() {
   const Profile& profile = link_.profile();
-  PKCS11_TRY_ASSIGN(
-      SessionObject wrapping_key,
-      link_.objects().generate(pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
-                               custody_wrapping_key_template(profile, Residence::kSession, throwaway_name(),
-                                                             "keyhold admission")));
+  PKCS11_TRY_ASSIGN(SessionObject wrapping_key,
+                    link_.objects().generate(
+                        pkcs11::Mechanism::plain(CKM_AES_KEY_GEN),
+                        custody_wrapping_key_template(profile, Residence::kSession,
+                                                      throwaway_name(), "keyhold admission")));
   std::optional<pkcs11::Error> trouble;
   for (const CK_MECHANISM_TYPE type : wrap_mechanisms_of(profile)) {
     auto blob = generate_wrapped(link_, CKM_AES_KEY_GEN, generated_to_wrap_template(profile, {}),
@@ -202,9 +201,9 @@ pkcs11::Result<ForbiddenActs::Wrapped> ForbiddenActs::wrap_material() {
 }
 
 Trial ForbiddenActs::wrap_unwrapped(const Wrapped& wrapped) {
-  const auto key =
-      token::unwrap(link_, wrapped.blob, wrapped.wrapping_key.handle(),
-                    unwrapped_to_use_template(link_.profile(), {}, throwaway_material(link_).construction));
+  const auto key = token::unwrap(
+      link_, wrapped.blob, wrapped.wrapping_key.handle(),
+      unwrapped_to_use_template(link_.profile(), {}, throwaway_material(link_).construction));
   if (!key) return {Outcome::kNotShown, key.error().text()};
   for (const WrapMechanism& mechanism : wrap_mechanisms()) {
     if (token::wrap(link_, mechanism.type, wrapped.wrapping_key.handle(), key->handle())) {

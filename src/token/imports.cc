@@ -249,7 +249,7 @@ pkcs11::Result<UnwrappedMaterialPtr> Imports::prove(const Source& source, Materi
   if (const auto flaw = openness(shown)) {
     return pkcs11::Error(CKR_ATTRIBUTE_VALUE_INVALID, "C_UnwrapKey", *flaw);
   }
-  auto proven = materials_.prove_new(object.handle(), kind, std::move(public_key));
+  auto proven = materials_.prove_new(KeyObjects{object.handle()}, kind, std::move(public_key));
   if (!proven) {
     // The token does all this with keys of its own, so that what it will not do is the material's.
     const pkcs11::Error& error = proven.error();
@@ -288,7 +288,10 @@ Result<UnwrappedMaterialPtr> Imports::unwrap(const Inside& inside, const Wrappin
 
   const auto fail = [&](const pkcs11::Error& error) -> Error {
     if (is_of_another_kind(error)) return incorrect(error.text());
-    if (link_.says_bad_wrapped_key(error)) return invalid_ciphertext(error.text());
+    // Some say of the caller's bytes what others say of a broken token: then it is looked at.
+    if (link_.says_bad_wrapped_key(error) && (!error.token_gone() || link_.look())) {
+      return invalid_ciphertext(error.text());
+    }
     return guard_.fail(inside, error, "unwrapping key material");
   };
   std::optional<Source> source;
@@ -321,7 +324,8 @@ pkcs11::Result<Proof> Imports::prove_kept(const Unwrapped& unwrapped, pkcs11::Ob
   if (!made.public_key.empty()) {
     material.public_key = std::make_shared<const PublicKey>(made.public_key);
   }
-  return token::prove(link_, material, key, *capabilities_.proof(unwrapped.kind()), random_);
+  return token::prove(link_, material, KeyObjects{key}, *capabilities_.proof(unwrapped.kind()),
+                      random_);
 }
 
 Result<void> Imports::keep(const Inside& inside, const UnwrappedMaterial& material,

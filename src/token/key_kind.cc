@@ -100,6 +100,17 @@ ByteView curve_parameters(KeySpec spec) {
   }
 }
 
+CK_ULONG parameter_set(KeySpec spec) {
+  switch (spec) {
+    case KeySpec::kMlDsa44:
+      return 1;
+    case KeySpec::kMlDsa65:
+      return 2;
+    default:
+      return 3;
+  }
+}
+
 std::optional<AlgorithmKind> find_kind(const AlgorithmRow& algorithm) {
   const auto at = std::ranges::find(kSchemes, algorithm.scheme, &SchemeKind::scheme);
   if (at == kSchemes.end()) return std::nullopt;

@@ -37,6 +37,9 @@ CK_KEY_TYPE hmac_key_type(const Profile& profile, KeySpec spec);
 /// CKA_EC_PARAMS of a spec's curve; empty for what is no curve.
 ByteView curve_parameters(KeySpec spec);
 
+/// CKA_PARAMETER_SET of an ML-DSA spec (PKCS#11 3.2, section 6.67.2).
+CK_ULONG parameter_set(KeySpec spec);
+
 /// How a token works by an algorithm.
 struct AlgorithmKind {
   CK_MECHANISM_TYPE mechanism;

@@ -60,6 +60,8 @@ pkcs11::Attributes public_key_head(KeySpec spec) {
     constexpr std::array<std::uint8_t, 3> kExponent = {1, 0, 1};
     attributes.number(CKA_MODULUS_BITS, static_cast<CK_ULONG>(row.bits))
         .bytes(CKA_PUBLIC_EXPONENT, kExponent);
+  } else if (row.form == KeyForm::kMlDsa) {
+    attributes.number(pkcs11::kParameterSet, parameter_set(spec));
   }
   return attributes;
 }

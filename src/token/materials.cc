@@ -54,12 +54,12 @@ pkcs11::Result<GeneratedMaterial> Materials::prove_objects(const KeyObjects& obj
   if (objects.public_key) {
     PKCS11_TRY_ASSIGN(public_key, read_public_key(link_, kind.spec, *objects.public_key));
   }
-  return prove_new(objects.key, kind, std::move(public_key));
+  return prove_new(objects, kind, std::move(public_key));
 }
 
-pkcs11::Result<GeneratedMaterial> Materials::prove_new(pkcs11::ObjectHandle key, MaterialKind kind,
+pkcs11::Result<GeneratedMaterial> Materials::prove_new(const KeyObjects& objects, MaterialKind kind,
                                                        PublicKeyPtr public_key) {
-  if (row_of(kind.spec).form == KeyForm::kAes) return prove_new_for_messages(key);
+  if (row_of(kind.spec).form == KeyForm::kAes) return prove_new_for_messages(objects.key);
   GeneratedMaterial made{Construction::kNative, {}, capabilities_.custody(kind)};
   Material material{{}, made.construction, {}, {}, kind, made.custody, std::move(public_key)};
   if (material.public_key) {
@@ -67,10 +67,10 @@ pkcs11::Result<GeneratedMaterial> Materials::prove_new(pkcs11::ObjectHandle key,
     made.public_key.assign(spki.begin(), spki.end());
   }
   PKCS11_TRY_ASSIGN(material.check_value,
-                    make_check_value(link_, kind, key, material.public_key.get()));
+                    make_check_value(link_, kind, objects.key, material.public_key.get()));
   const auto algorithm = capabilities_.proof(kind);
   if (!algorithm) return pkcs11::Error(CKR_MECHANISM_INVALID, "prove_new");
-  PKCS11_TRY_ASSIGN(const Proof proof, prove(link_, material, key, *algorithm, random_));
+  PKCS11_TRY_ASSIGN(const Proof proof, prove(link_, material, objects, *algorithm, random_));
   if (proof != Proof::kHolds) {
     return pkcs11::Error(CKR_FUNCTION_FAILED, "prove_new", "the two halves are not of one key");
   }
@@ -127,7 +127,7 @@ Result<GeneratedMaterial> Materials::generate_wrapped(const Inside& inside, cons
                                                       ByteView subject) {
   TRY(capabilities_.check_kind(kind));
   TRY_ASSIGN(WrappedMaterials::New made, wrapped_.generate(inside, key, kind));
-  auto proven = prove_new(made.object.handle(), kind, nullptr);
+  auto proven = prove_new(KeyObjects{made.object.handle()}, kind, nullptr);
   if (!proven) return guard_.fail(inside, proven.error(), "proving a new key", Repeatable::kNo);
   proven->custody = Custody::kWrapped;
   auto form = std::make_shared<WrappedForm>(WrappedForm{key.object_name, std::move(made.blob), {}});

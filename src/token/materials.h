@@ -47,7 +47,7 @@ class Materials {
   Result<void> destroy(const Inside& inside, const ObjectName& name);
 
   /// The check value of a new material, whose object passes a use. `public_key`: of a pair.
-  pkcs11::Result<GeneratedMaterial> prove_new(pkcs11::ObjectHandle key, MaterialKind kind,
+  pkcs11::Result<GeneratedMaterial> prove_new(const KeyObjects& objects, MaterialKind kind,
                                               PublicKeyPtr public_key);
 
   // Of materials that messages are encrypted under:

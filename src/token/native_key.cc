@@ -27,6 +27,8 @@ std::size_t signature_size(KeySpec spec, const AlgorithmRow& algorithm) {
       return 64;
     case Scheme::kHmac:
       return hash_size(algorithm.hash);
+    case Scheme::kMlDsa:  // FIPS 204, table 2
+      return spec == KeySpec::kMlDsa44 ? 2420 : spec == KeySpec::kMlDsa65 ? 3309 : 4627;
     default:
       return byte_width(spec);
   }
@@ -129,11 +131,13 @@ pkcs11::Result<PublicKeyPtr> read_public_key(pkcs11::Session& session, KeySpec s
                                              pkcs11::ObjectHandle public_key) {
   static constexpr CK_ATTRIBUTE_TYPE kModulus[] = {CKA_MODULUS, CKA_PUBLIC_EXPONENT};
   static constexpr CK_ATTRIBUTE_TYPE kPoint[] = {CKA_EC_POINT};
+  static constexpr CK_ATTRIBUTE_TYPE kValue[] = {CKA_VALUE};
   const bool curve = !curve_parameters(spec).empty();
-  PKCS11_TRY_ASSIGN(const auto shown,
-                    pkcs11::get_attributes(session, public_key,
-                                           curve ? std::span<const CK_ATTRIBUTE_TYPE>(kPoint)
-                                                 : std::span<const CK_ATTRIBUTE_TYPE>(kModulus)));
+  const bool ml_dsa = row_of(spec).form == KeyForm::kMlDsa;
+  std::span<const CK_ATTRIBUTE_TYPE> wanted = kModulus;
+  if (curve) wanted = kPoint;
+  if (ml_dsa) wanted = kValue;
+  PKCS11_TRY_ASSIGN(const auto shown, pkcs11::get_attributes(session, public_key, wanted));
   PublicKeyPtr key;
   if (curve) {
     // PKCS#11 has the point in an OCTET STRING; tokens are known that leave that out.
@@ -144,6 +148,8 @@ pkcs11::Result<PublicKeyPtr> read_public_key(pkcs11::Session& session, KeySpec s
         key = PublicKey::of_point(spec, point.subspan(header));
       }
     }
+  } else if (ml_dsa) {
+    key = PublicKey::of_ml_dsa(spec, shown[0].value.view());
   } else {
     key = PublicKey::of_rsa(spec, shown[0].value.view(), shown[1].value.view());
   }
@@ -163,10 +169,29 @@ pkcs11::Result<Bytes> make_check_value(TokenLink& link, MaterialKind kind, pkcs1
 
 namespace {
 
+/// Of signatures that are verified in the token: its public half has to be the one that is known.
+pkcs11::Result<Proof> prove_verified_inside(TokenLink& link, const Material& material,
+                                            pkcs11::ObjectHandle public_half,
+                                            const AlgorithmRow& algorithm, const Message& message,
+                                            ByteView signature) {
+  PKCS11_TRY_ASSIGN(const PublicKeyPtr shown,
+                    read_public_key(link, material.kind.spec, public_half));
+  if (!std::ranges::equal(shown->spki(), material.public_key->spki())) return Proof::kDiffers;
+  PKCS11_TRY_ASSIGN(const pkcs11::Verdict verdict,
+                    verify(link, public_half, algorithm, message, signature));
+  return verdict == pkcs11::Verdict::kValid ? Proof::kHolds : Proof::kDiffers;
+}
+
 pkcs11::Result<Proof> prove_signing(TokenLink& link, const Material& material,
-                                    pkcs11::ObjectHandle key, const AlgorithmRow& algorithm) {
+                                    const KeyObjects& objects, const AlgorithmRow& algorithm) {
   const Message message{MessageType::kRaw, as_bytes(kCheckDomain)};
-  PKCS11_TRY_ASSIGN(const Bytes signature, sign(link, material.kind.spec, key, algorithm, message));
+  PKCS11_TRY_ASSIGN(const Bytes signature,
+                    sign(link, material.kind.spec, objects.key, algorithm, message));
+  if (!PublicKey::can_verify(algorithm)) {
+    if (!objects.public_key) return Proof::kDiffers;
+    return prove_verified_inside(link, material, *objects.public_key, algorithm, message,
+                                 signature);
+  }
   return material.public_key->verify(algorithm, message, signature) == PublicKey::Verdict::kValid
              ? Proof::kHolds
              : Proof::kDiffers;
@@ -197,8 +222,9 @@ pkcs11::Result<Proof> prove_agreeing(TokenLink& link, const Material& material,
 
 }  // namespace
 
-pkcs11::Result<Proof> prove(TokenLink& link, const Material& material, pkcs11::ObjectHandle key,
+pkcs11::Result<Proof> prove(TokenLink& link, const Material& material, const KeyObjects& objects,
                             Algorithm algorithm, Random& random) {
+  const pkcs11::ObjectHandle key = objects.key;
   const AlgorithmRow& row = row_of(algorithm);
   const PublicKey* public_key = material.public_key.get();
   if (is_pair(material.kind.spec) &&
@@ -216,7 +242,7 @@ pkcs11::Result<Proof> prove(TokenLink& link, const Material& material, pkcs11::O
     case Scheme::kEcdh:
       return prove_agreeing(link, material, key);
     default:
-      return prove_signing(link, material, key, row);
+      return prove_signing(link, material, objects, row);
   }
 }
 

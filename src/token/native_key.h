@@ -57,9 +57,10 @@ pkcs11::Result<PublicKeyPtr> read_public_key(TokenLink& link, KeySpec spec,
 pkcs11::Result<Bytes> make_check_value(TokenLink& link, MaterialKind kind, pkcs11::ObjectHandle key,
                                        const PublicKey* public_key);
 
-/// The proof of life: whether the object computes what check value and public key say, by the
-/// algorithm given (one of its kind that the token has).
-pkcs11::Result<Proof> prove(TokenLink& link, const Material& material, pkcs11::ObjectHandle key,
+/// The proof of life: whether the key computes what check value and public key say, by the
+/// algorithm given (one of its kind that the token has). The public object counts only where
+/// nothing outside of the token can verify.
+pkcs11::Result<Proof> prove(TokenLink& link, const Material& material, const KeyObjects& objects,
                             Algorithm algorithm, Random& random);
 
 }  // namespace keyhold::token

@@ -24,14 +24,15 @@ Result<NativeKeys::OpenedPtr> NativeKeys::open(const Inside& inside, const Mater
     const auto sorted = objects_.sort(candidates);
     if (!sorted) trouble = sorted.error();
     for (const pkcs11::ObjectHandle key : sorted ? sorted->keys : ObjectIndex::Handles()) {
-      const auto proof = prove(link_, material, key, algorithm, random_);
+      KeyObjects objects{key};
+      if (!sorted->public_keys.empty()) objects.public_key = sorted->public_keys.front();
+      const auto proof = prove(link_, material, objects, algorithm, random_);
       if (!proof) {
         trouble = proof.error();
       } else if (*proof == Proof::kHolds) {
         auto opened = std::make_shared<Opened>();
         opened->material = material;
-        opened->objects.key = key;
-        if (!sorted->public_keys.empty()) opened->objects.public_key = sorted->public_keys.front();
+        opened->objects = objects;
         return opened;
       }
     }
@@ -83,9 +84,21 @@ auto NativeKeys::use(const Inside& inside, const Material& material, std::string
   }
 }
 
+namespace {
+
+/// A hash of ML-DSA's own that was computed outside (FIPS 204, section 6.2).
+Result<void> refuse_external_mu(const Message& message) {
+  if (message.type != MessageType::kExternalMu) return {};
+  return Error(ErrorCode::kUnsupportedOperation,
+               "MessageType EXTERNAL_MU is not supported: PKCS#11 has no mechanism for it.");
+}
+
+}  // namespace
+
 Result<Bytes> NativeKeys::sign(const Inside& inside, const Material& material, Algorithm algorithm,
                                const Message& message) {
   TRY(capabilities_.check_algorithm(material.kind, material.custody, algorithm));
+  TRY(refuse_external_mu(message));
   return use(inside, material, "signing", [&](const Opened& key) {
     return token::sign(link_, material.kind.spec, key.objects.key, row_of(algorithm), message);
   });
@@ -94,6 +107,7 @@ Result<Bytes> NativeKeys::sign(const Inside& inside, const Material& material, A
 Result<void> NativeKeys::verify(const Inside& inside, const Material& material, Algorithm algorithm,
                                 const Message& message, ByteView signature) {
   TRY(capabilities_.check_algorithm(material.kind, material.custody, algorithm));
+  TRY(refuse_external_mu(message));
   TRY_ASSIGN(
       const pkcs11::Verdict verdict,
       use(inside, material, "verifying", [&](const Opened& key) -> pkcs11::Result<pkcs11::Verdict> {
@@ -160,7 +174,7 @@ Error NativeKeys::judge(const Inside& inside, const Material& material) {
   const bool recently = before != INT64_MIN && moment >= before && moment < before + kSecond;
   if (!recently && (*key)->judged_at.compare_exchange_strong(before, moment)) {
     const auto proof =
-        prove(link_, material, (*key)->objects.key, *capabilities_.proof(material.kind), random_);
+        prove(link_, material, (*key)->objects, *capabilities_.proof(material.kind), random_);
     if (!proof) return guard_.lost(inside, "the proof of life failed: " + proof.error().text());
     if (*proof == Proof::kDiffers) return guard_.lost(inside, "a key computes something else");
   }

@@ -199,6 +199,8 @@ const std::map<std::string, Read, std::less<>>& readers() {
                                   "must be a list of attribute names such as \"CKA_COPYABLE\"")},
       {"keys.decrypt_bad_codes",
        list(&Profile::decrypt_bad_codes, return_code_of_name, kReturnCodes)},
+      {"keys.unwrap_bad_codes",
+       list(&Profile::unwrap_bad_codes, return_code_of_name, kReturnCodes)},
       {"keys.remove_oaep_padding_in_service",
        flag(&Profile::oaep_padding, OaepPadding::kRemovedInToken, OaepPadding::kRemovedInService)},
       {"keys.data_key_pairs",

@@ -135,6 +135,8 @@ struct Profile {
   Derivation derivation = Derivation::kEcb;
   std::vector<AttributeType> template_drop;  ///< attributes the token does not know
   std::vector<ReturnCode> decrypt_bad_codes;
+  /// Of C_UnwrapKey, beside those that mean a bad wrapped key everywhere.
+  std::vector<ReturnCode> unwrap_bad_codes;
   OaepPadding oaep_padding = OaepPadding::kRemovedInToken;
   DataKeyPairs data_key_pairs = DataKeyPairs::kMadeInService;
   GcmIv gcm_iv = GcmIv::kFromCaller;

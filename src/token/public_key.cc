@@ -175,6 +175,34 @@ std::shared_ptr<const PublicKey> PublicKey::of_point(KeySpec spec, ByteView poin
   return std::make_shared<const PublicKey>(encode(key.get()));
 }
 
+std::shared_ptr<const PublicKey> PublicKey::of_ml_dsa(KeySpec spec, ByteView key) {
+  struct Form {
+    KeySpec spec;
+    std::size_t size;  // FIPS 204, table 2
+    std::uint8_t arc;  // the last of its object identifier (RFC 9881, section 2)
+  };
+  static constexpr auto kForms = std::to_array<Form>({{KeySpec::kMlDsa44, 1312, 17},
+                                                      {KeySpec::kMlDsa65, 1952, 18},
+                                                      {KeySpec::kMlDsa87, 2592, 19}});
+  const auto form = std::ranges::find(kForms, spec, &Form::spec);
+  if (form == kForms.end() || key.size() != form->size) return nullptr;
+  // OpenSSL 3.0 does not know it: SEQUENCE { SEQUENCE { OBJECT IDENTIFIER }, BIT STRING }.
+  const auto long_form = [](std::uint8_t tag, std::size_t size) {
+    return std::array<std::uint8_t, 4>{tag, 0x82, static_cast<std::uint8_t>(size >> 8),
+                                       static_cast<std::uint8_t>(size & 0xff)};
+  };
+  const std::array<std::uint8_t, 13> algorithm = {0x30, 0x0b, 0x06, 0x09, 0x60, 0x86,     0x48,
+                                                  0x01, 0x65, 0x03, 0x04, 0x03, form->arc};
+  const auto bits = long_form(0x03, key.size() + 1);
+  Bytes spki;
+  append(spki, long_form(0x30, algorithm.size() + bits.size() + 1 + key.size()));
+  append(spki, algorithm);
+  append(spki, bits);
+  spki.push_back(0);  // no unused bits
+  append(spki, key);
+  return std::make_shared<const PublicKey>(std::move(spki));
+}
+
 Bytes PublicKey::fingerprint() const { return sha256(spki_); }
 
 bool PublicKey::can_verify(const AlgorithmRow& algorithm) {

@@ -23,9 +23,11 @@ class PublicKey {
   PublicKey& operator=(const PublicKey&) = delete;
 
   /// From the parts that tokens show: modulus and exponent; the uncompressed point of a curve; the
-  /// 32 bytes of an Edwards key. Nothing for what is not a key of that spec.
+  /// 32 bytes of an Edwards key; the encoded key of ML-DSA (FIPS 204, algorithm 22). Nothing for
+  /// what is not a key of that spec.
   static std::shared_ptr<const PublicKey> of_rsa(KeySpec spec, ByteView modulus, ByteView exponent);
   static std::shared_ptr<const PublicKey> of_point(KeySpec spec, ByteView point);
+  static std::shared_ptr<const PublicKey> of_ml_dsa(KeySpec spec, ByteView key);
 
   /// OpenSSL's name of a spec's curve; null for what is no curve of points.
   static const char* curve_name(KeySpec spec);

@@ -195,8 +195,10 @@ bool TokenLink::says_bad_wrapped_key(const pkcs11::Error& error) const {
     case CKR_ENCRYPTED_DATA_LEN_RANGE:
     case CKR_ARGUMENTS_BAD:  // NSS, of a number that is not below the modulus
       return true;
-    default:
-      return error.ambiguous();
+    default: {
+      const auto& codes = profile_.unwrap_bad_codes;
+      return error.ambiguous() || std::ranges::find(codes, error.rv()) != codes.end();
+    }
   }
 }
 

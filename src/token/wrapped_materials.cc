@@ -93,7 +93,7 @@ pkcs11::Result<UnwrappedObjectPtr> WrappedMaterials::prove(const Material& mater
   unwrapped->object = std::make_shared<const SessionObject>(std::move(object));
   if (material.construction == Construction::kNative) {
     PKCS11_TRY_ASSIGN(const Proof proof,
-                      token::prove(link_, material, unwrapped->handle(),
+                      token::prove(link_, material, KeyObjects{unwrapped->handle()},
                                    *capabilities_.proof(material.kind), random_));
     if (proof != Proof::kHolds) return UnwrappedObjectPtr();
     return UnwrappedObjectPtr(std::move(unwrapped));

@@ -211,7 +211,7 @@ module, label, so_pin, pin = sys.argv[1:]
 library = PyKCS11.PyKCS11Lib()
 library.load(module)
 (slot,) = library.getSlotList()
-library.initToken(slot, so_pin, label)
+library.initToken(slot, so_pin, label.ljust(32))
 session = library.openSession(slot, PyKCS11.CKF_SERIAL_SESSION | PyKCS11.CKF_RW_SESSION)
 session.login(so_pin, PyKCS11.CKU_SO)
 session.initPin(pin)
@@ -236,7 +236,10 @@ class Kryoptic(Token):
         )
 
     def settings(self):
-        return [f"module.env.KRYOPTIC_CONF={self.configuration}"]
+        return [
+            f"module.path={self.module()}",  # which is where it was made
+            f"module.env.KRYOPTIC_CONF={self.configuration}",
+        ]
 
 
 ALL = (SoftHsm, Nss, OpenCryptoki, Tpm, Kryoptic)

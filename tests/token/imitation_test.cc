@@ -4,8 +4,10 @@
 #include <set>
 #include <thread>
 
+#include "tests/support/brought_material.h"
 #include "tests/support/fault_files.h"
 #include "tests/support/places.h"
+#include "tests/support/wrapped_material.h"
 #include "token/sealer.h"
 #include "token/token_check.h"
 #include "token_fixture.h"
@@ -119,6 +121,29 @@ TEST_F(ImitationTest, MaterialThatCannotBeToldFromAnotherIsNotImported) {
   close();
   open({"keys.gcm_iv=token-in-buffer", "keys.derivation=ecb"});
   EXPECT_TRUE(token_->check_import(symmetric, WrappingAlgorithm::kRsaesOaepSha1));
+}
+
+TEST_F(ImitationTest, ADeviceErrorThatMeansABadWrappedKey) {
+  const WrappingKey with{draw_name(), KeySpec::kRsa2048, WrappingAlgorithm::kRsaesOaepSha1};
+  open();
+  const auto public_key = token_->generate_wrapping_key(with);
+  ASSERT_TRUE(public_key) << why(public_key);
+  const auto brought = keyhold::test::brought_secret(KeySpec::kHmac256, 32);
+  const Bytes wrapped =
+      keyhold::test::wrap_material(*public_key, with.algorithm, brought.bytes.view());
+  const auto code_under_fault = [&] {
+    files_.set_script("C_UnwrapKey 1 CKR_DEVICE_ERROR\n");
+    const auto refused = token_->unwrap_material(with, brought.kind, wrapped);
+    files_.no_faults();
+    return refused ? ErrorCode::kValidation : refused.error().code();
+  };
+  EXPECT_EQ(code_under_fault(), ErrorCode::kKeyUnavailable);
+  close();
+  open({"keys.unwrap_bad_codes=[\"CKR_DEVICE_ERROR\"]"});
+  EXPECT_EQ(code_under_fault(), ErrorCode::kInvalidCiphertext);
+  // The token is not taken for lost, so the next call is served.
+  const auto good = token_->unwrap_material(with, brought.kind, wrapped);
+  EXPECT_TRUE(good) << why(good);
 }
 
 TEST_F(ImitationTest, ATokenThatUsesTheCallersIvIsNotTakenForOneThatMakesItsOwn) {

@@ -155,6 +155,7 @@ TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
   refused_in("keys", "template_drop = \"CKA_COPYABLE\"");
   refused_in("keys", "decrypt_bad_codes = [\"CKR_TYPO\"]");
   refused_in("keys", "decrypt_bad_codes = [\"0x0\"]");
+  refused_in("keys", "unwrap_bad_codes = [\"CKR_TYPO\"]");
   refused_in("keys", "decrypt_bad_codes = [\"0x8000zz\"]");
   refused_in("message_keys", "max_messages = 2147483649");
   refused_in("message_keys", "cache = 1");
