@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import stat
 import subprocess
 import tempfile
 import time
 import unittest
+import urllib.request
 
 import signing
 
@@ -20,7 +22,9 @@ CONFIG = "/etc/keyhold/keyhold.toml"
 ACCESS_KEY = re.compile(r"aws_access_key_id = (\S+)\naws_secret_access_key = (\S+)\n")
 
 
-class PackageTest(unittest.TestCase):
+class InCleanRoot(unittest.TestCase):
+    """What the package is tried in: a copy of the clean root for each class."""
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.mkdtemp(prefix="keyhold-package-", dir="/var/tmp")
@@ -57,8 +61,8 @@ class PackageTest(unittest.TestCase):
         with open(self.path("/lib/systemd/system/keyhold.service"), encoding="utf-8") as file:
             return dict(re.findall(r"(?m)^(\w+)=(.*)$", file.read()))
 
-    def secure(self):
-        """A certificate, and ports that are free."""
+    def secure(self, port=0, admin_port=0):
+        """A certificate, and these ports; 0: free ones."""
         subprocess.run(
             ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
             + ["-nodes", "-days", "1", "-subj", "/CN=keyhold", "-addext"]
@@ -72,14 +76,27 @@ class PackageTest(unittest.TestCase):
         os.chmod(self.path("/etc/keyhold/private-key.pem"), 0o640)
         with open(self.path(CONFIG), encoding="utf-8") as file:
             text = file.read()
-        text = text.replace("127.0.0.1:8790", "127.0.0.1:0").replace(
-            "127.0.0.1:8791", "127.0.0.1:0"
+        text = text.replace("127.0.0.1:8790", f"127.0.0.1:{port}").replace(
+            "127.0.0.1:8791", f"127.0.0.1:{admin_port}"
         )
         text += '\n[tls]\ncertificate = "/etc/keyhold/certificate.pem"\n'
         text += 'private_key = "/etc/keyhold/private-key.pem"\n'
         with open(self.path(CONFIG), "w", encoding="utf-8") as file:
             file.write(text)
 
+    def client(self, port):
+        context = ssl.create_default_context(cafile=self.path("/etc/keyhold/certificate.pem"))
+        return signing.Client(
+            f"https://127.0.0.1:{port}", self.access_key, self.secret, tls=context
+        )
+
+    def init(self):
+        """What it said to whoever runs it."""
+        said = self.inside("keyhold", "init", "--config", CONFIG)
+        self.access_key, self.secret = ACCESS_KEY.search(said).groups()
+
+
+class PackageTest(InCleanRoot):
     def start(self):
         """The unit's command line, as the unit's user."""
         unit = self.unit()
@@ -103,10 +120,7 @@ class PackageTest(unittest.TestCase):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.fail(text)
             time.sleep(0.05)
-        context = ssl.create_default_context(cafile=self.path("/etc/keyhold/certificate.pem"))
-        return signing.Client(
-            f"https://127.0.0.1:{ready.group(1)}", self.access_key, self.secret, tls=context
-        )
+        return self.client(ready.group(1))
 
     def stop(self):
         if self.process is None:
@@ -153,8 +167,7 @@ class PackageTest(unittest.TestCase):
         user = self.unit()["User"]
         self.inside("keyhold", "serve", "--config", CONFIG, user=user, code=2)
         self.secure()
-        said = self.inside("keyhold", "init", "--config", CONFIG)
-        self.access_key, self.secret = ACCESS_KEY.search(said).groups()
+        self.init()
         for path, (owner, _) in self.state().items():
             self.assertEqual(owner, folder.st_uid, path)
 
@@ -187,6 +200,151 @@ class PackageTest(unittest.TestCase):
         self.assertEqual(client.decrypt(sealed), b"before all that")
         client.close()
         self.stop()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class UnderSystemd(InCleanRoot):
+    """The unit as systemd runs it, in a container that shares the network."""
+
+    BOOT = ("systemd-nspawn", "--boot", "--register=no", "--keep-unit", "--quiet")
+
+    def setUp(self):
+        if shutil.which(self.BOOT[0]) is None:
+            self.skipTest("there is no systemd-nspawn")
+        self.port, self.admin_port = free_port(), free_port()
+        self.dpkg("-i", "/keyhold.deb")
+        self.secure(self.port, self.admin_port)
+        self.init()
+        with open(os.path.join(self.folder, "console"), "wb") as console:
+            self.container = subprocess.Popen(
+                [*self.BOOT, "--directory", self.root],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+            )
+        self.addCleanup(self.end)
+        if not self.within(60, lambda: self.in_container("systemctl", "is-system-running").strip()
+                           in ("running", "degraded")):
+            self.skipTest("systemd does not boot in a container here")
+
+    def end(self):
+        self.container.send_signal(signal.SIGTERM)
+        try:
+            self.container.wait(30)
+        except subprocess.TimeoutExpired:
+            self.container.kill()
+            self.container.wait()
+
+    def within(self, seconds, holds):
+        deadline = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > deadline or self.container.poll() is not None:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def in_container(self, *command):
+        """What it printed; nothing if it cannot be run."""
+        own = self.container.pid
+        with open(f"/proc/{own}/task/{own}/children", encoding="ascii") as children:
+            first = children.read().split()
+        if not first:
+            return ""
+        return subprocess.run(
+            ["nsenter", "--target", first[0], "--mount", "--uts", "--ipc", "--net", "--pid"]
+            + ["--cgroup", "--", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        ).stdout
+
+    def shown(self, *properties):
+        """Properties of the unit."""
+        text = self.in_container("systemctl", "show", "keyhold", f"--property={','.join(properties)}")
+        found = dict(line.split("=", 1) for line in text.splitlines())
+        return tuple(found.get(name, "") for name in properties)
+
+    def is_ready(self):
+        try:
+            url = f"http://127.0.0.1:{self.admin_port}/readyz"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def expect_service(self, restarts):
+        """It runs, was started again so often, and decrypts what was encrypted before."""
+        runs = ("active", str(restarts))
+        self.assertTrue(
+            self.within(60, lambda: self.shown("ActiveState", "NRestarts") == runs
+                        and self.is_ready()),
+            self.in_container("journalctl", "--unit=keyhold", "--no-pager", "--lines=30"),
+        )
+        client = self.client(self.port)
+        self.assertEqual(client.decrypt(self.sealed), b"before all that")
+        client.close()
+
+    def kill(self, name):
+        (pid,) = self.shown("MainPID")
+        self.in_container("systemctl", "kill", "--kill-who=main", f"--signal={name}", "keyhold")
+        return pid
+
+    def test_starts_reloads_and_restarts_it(self):
+        # A shorter watchdog than the unit's, for an impatient test.
+        drop_in = self.path("/etc/systemd/system/keyhold.service.d")
+        os.makedirs(drop_in)
+        with open(os.path.join(drop_in, "watchdog.conf"), "w", encoding="ascii") as file:
+            file.write("[Service]\nWatchdogSec=4s\n")
+        self.in_container("systemctl", "daemon-reload")
+        self.in_container("systemctl", "enable", "--now", "keyhold")
+        self.assertTrue(self.within(60, self.is_ready))
+        client = self.client(self.port)
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.sealed = client.encrypt(key, b"before all that")
+        client.call("RotateKeyOnDemand", KeyId=key)
+        client.close()
+
+        (before,) = self.shown("MainPID")
+        self.in_container("systemctl", "reload", "keyhold")
+        self.assertEqual(self.shown("MainPID"), (before,))
+        self.expect_service(restarts=0)
+
+        self.kill("KILL")
+        self.expect_service(restarts=1)
+        # One that does not answer its watchdog is ended and started again.
+        stopped = self.kill("STOP")
+        self.assertTrue(self.within(60, lambda: self.shown("MainPID") not in (("0",), (stopped,))))
+        self.expect_service(restarts=2)
+
+        self.in_container("systemctl", "stop", "keyhold")
+        self.assertEqual(
+            self.shown("ActiveState", "Result", "ExecMainStatus"), ("inactive", "success", "0")
+        )
+
+        # A PIN that is refused is not tried again.
+        with open(self.path("/var/lib/keyhold/pin"), "r+", encoding="ascii") as file:
+            pin = file.read()
+            file.seek(0)
+            file.write(pin[::-1] if pin[::-1] != pin else "0" * len(pin))
+        self.in_container("systemctl", "start", "keyhold")
+        failed = ("failed", "exit-code", "2")
+        self.assertTrue(
+            self.within(30, lambda: self.shown("ActiveState", "Result", "ExecMainStatus") == failed)
+        )
+        time.sleep(3)  # RestartSec is one
+        self.assertEqual(self.shown("ActiveState", "NRestarts"), ("failed", "0"))
+        with open(self.path("/var/lib/keyhold/pin"), "w", encoding="ascii") as file:
+            file.write(pin)
+        self.in_container("systemctl", "start", "keyhold")
+        self.expect_service(restarts=0)
+
+        level = self.in_container("systemd-analyze", "security", "keyhold", "--no-pager")
+        self.assertRegex(level, r"exposure level for keyhold\.service: [01]\.\d OK")
 
 
 if __name__ == "__main__":
