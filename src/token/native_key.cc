@@ -169,19 +169,6 @@ pkcs11::Result<Bytes> make_check_value(TokenLink& link, MaterialKind kind, pkcs1
 
 namespace {
 
-/// Of signatures that are verified in the token: its public half has to be the one that is known.
-pkcs11::Result<Proof> prove_verified_inside(TokenLink& link, const Material& material,
-                                            pkcs11::ObjectHandle public_half,
-                                            const AlgorithmRow& algorithm, const Message& message,
-                                            ByteView signature) {
-  PKCS11_TRY_ASSIGN(const PublicKeyPtr shown,
-                    read_public_key(link, material.kind.spec, public_half));
-  if (!std::ranges::equal(shown->spki(), material.public_key->spki())) return Proof::kDiffers;
-  PKCS11_TRY_ASSIGN(const pkcs11::Verdict verdict,
-                    verify(link, public_half, algorithm, message, signature));
-  return verdict == pkcs11::Verdict::kValid ? Proof::kHolds : Proof::kDiffers;
-}
-
 pkcs11::Result<Proof> prove_signing(TokenLink& link, const Material& material,
                                     const KeyObjects& objects, const AlgorithmRow& algorithm) {
   const Message message{MessageType::kRaw, as_bytes(kCheckDomain)};
@@ -189,8 +176,9 @@ pkcs11::Result<Proof> prove_signing(TokenLink& link, const Material& material,
                     sign(link, material.kind.spec, objects.key, algorithm, message));
   if (!PublicKey::can_verify(algorithm)) {
     if (!objects.public_key) return Proof::kDiffers;
-    return prove_verified_inside(link, material, *objects.public_key, algorithm, message,
-                                 signature);
+    PKCS11_TRY_ASSIGN(const pkcs11::Verdict verdict,
+                      verify(link, *objects.public_key, algorithm, message, signature));
+    return verdict == pkcs11::Verdict::kValid ? Proof::kHolds : Proof::kDiffers;
   }
   return material.public_key->verify(algorithm, message, signature) == PublicKey::Verdict::kValid
              ? Proof::kHolds

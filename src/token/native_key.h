@@ -58,8 +58,8 @@ pkcs11::Result<Bytes> make_check_value(TokenLink& link, MaterialKind kind, pkcs1
                                        const PublicKey* public_key);
 
 /// The proof of life: whether the key computes what check value and public key say, by the
-/// algorithm given (one of its kind that the token has). The public object counts only where
-/// nothing outside of the token can verify.
+/// algorithm given (one of its kind that the token has). The public object, which has to show that
+/// public key, is used where nothing outside of the token can verify.
 pkcs11::Result<Proof> prove(TokenLink& link, const Material& material, const KeyObjects& objects,
                             Algorithm algorithm, Random& random);
 

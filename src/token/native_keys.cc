@@ -1,5 +1,6 @@
 #include "token/native_keys.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "token/key_kind.h"
@@ -15,6 +16,32 @@ bool NativeKeys::is_current(const Opened& opened, const Material& material) cons
          equal_in_constant_time(known.check_value, material.check_value);
 }
 
+/// The public object that shows the public key of a material, where the token verifies by it.
+/// Whoever else is logged in can put another's key beside it under the same name, and that one
+/// would take another's signatures for good.
+pkcs11::Result<std::optional<pkcs11::ObjectHandle>> NativeKeys::public_half(
+    const Material& material, const ObjectIndex::Handles& candidates) {
+  const MaterialKind kind = material.kind;
+  const bool verifies_inside =
+      kind.usage == KeyUsage::kSignVerify &&
+      std::ranges::any_of(algorithms_of(kind.spec, kind.usage), [](Algorithm algorithm) {
+        return !PublicKey::can_verify(row_of(algorithm));
+      });
+  if (!verifies_inside || material.public_key == nullptr) {
+    return std::optional<pkcs11::ObjectHandle>();
+  }
+  for (const pkcs11::ObjectHandle candidate : candidates) {
+    const auto shown = read_public_key(link_, kind.spec, candidate);
+    if (!shown) {
+      // One that is no key of this spec is not ours.
+      if (shown.error().rv() == CKR_ATTRIBUTE_VALUE_INVALID) continue;
+      return shown.error();
+    }
+    if (std::ranges::equal((*shown)->spki(), material.public_key->spki())) return {candidate};
+  }
+  return std::optional<pkcs11::ObjectHandle>();
+}
+
 Result<NativeKeys::OpenedPtr> NativeKeys::open(const Inside& inside, const Material& material) {
   TRY(capabilities_.check_kind(material.kind));
   const Algorithm algorithm = *capabilities_.proof(material.kind);
@@ -23,9 +50,17 @@ Result<NativeKeys::OpenedPtr> NativeKeys::open(const Inside& inside, const Mater
     std::optional<pkcs11::Error> trouble;
     const auto sorted = objects_.sort(candidates);
     if (!sorted) trouble = sorted.error();
-    for (const pkcs11::ObjectHandle key : sorted ? sorted->keys : ObjectIndex::Handles()) {
-      KeyObjects objects{key};
-      if (!sorted->public_keys.empty()) objects.public_key = sorted->public_keys.front();
+    std::optional<pkcs11::ObjectHandle> half;
+    if (sorted) {
+      const auto found = public_half(material, sorted->public_keys);
+      if (found) {
+        half = *found;
+      } else {
+        trouble = found.error();
+      }
+    }
+    for (const pkcs11::ObjectHandle key : trouble ? ObjectIndex::Handles() : sorted->keys) {
+      const KeyObjects objects{key, half};
       const auto proof = prove(link_, material, objects, algorithm, random_);
       if (!proof) {
         trouble = proof.error();

@@ -64,6 +64,8 @@ class NativeKeys {
   };
   using OpenedPtr = std::shared_ptr<Opened>;
 
+  pkcs11::Result<std::optional<pkcs11::ObjectHandle>> public_half(
+      const Material& material, const ObjectIndex::Handles& candidates);
   Result<OpenedPtr> open(const Inside& inside, const Material& material);
   Result<OpenedPtr> opened(const Inside& inside, const Material& material);
   bool is_current(const Opened& opened, const Material& material) const;

@@ -33,6 +33,10 @@ class KnownToken {
   /// tells that, since it takes token objects to see.
   bool merges_secret_keys() const { return name_.starts_with("nss-"); }
 
+  /// Whether it calls a key that was unwrapped CKA_ALWAYS_SENSITIVE, which comes from outside
+  /// (PKCS#11 2.40, section 4.9). No table tells that either.
+  bool calls_unwrapped_always_sensitive() const { return name_.starts_with("kryoptic-"); }
+
   // What it lacks, as the table has it; empty where it lacks nothing.
   std::string lack(KeySpec spec, Algorithm algorithm) const;
   /// For all algorithms of the kind.

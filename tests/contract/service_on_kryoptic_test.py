@@ -2,6 +2,7 @@
 """A service on a token that is no SoftHSM: kryoptic, which has ML-DSA. Keys are made, used, rotated,
 and there after a restart."""
 
+import base64
 import os
 import pathlib
 import re
@@ -19,6 +20,38 @@ PROFILES = pathlib.Path(__file__).resolve().parents[2] / "hsm-config"
 MESSAGE = signing.blob(b"attack at dawn")
 
 
+# Puts the public key of one pair beside the other pair, as whoever is logged in can. Keys are found by
+# their points, which are the last bytes of what a token shows.
+PLANT = """
+import sys
+import PyKCS11
+module, pin, victim, intruder = sys.argv[1:]
+library = PyKCS11.PyKCS11Lib()
+library.load(module)
+(slot,) = library.getSlotList()
+session = library.openSession(slot, PyKCS11.CKF_SERIAL_SESSION | PyKCS11.CKF_RW_SESSION)
+session.login(pin)
+shown = {}
+for key in session.findObjects([(PyKCS11.CKA_CLASS, PyKCS11.CKO_PUBLIC_KEY)]):
+    values = session.getAttributeValue(
+        key, [PyKCS11.CKA_ID, PyKCS11.CKA_EC_POINT, PyKCS11.CKA_EC_PARAMS, PyKCS11.CKA_KEY_TYPE]
+    )
+    if values[1]:
+        shown[bytes(values[1])[-32:].hex()] = (key, values)
+original, (name, *_) = shown[victim]
+_, (_, point, parameters, kind) = shown[intruder]
+forged = [
+    (PyKCS11.CKA_CLASS, PyKCS11.CKO_PUBLIC_KEY), (PyKCS11.CKA_KEY_TYPE, kind),
+    (PyKCS11.CKA_TOKEN, True), (PyKCS11.CKA_PRIVATE, False), (PyKCS11.CKA_VERIFY, True),
+    (PyKCS11.CKA_ID, tuple(name)), (PyKCS11.CKA_EC_POINT, tuple(point)),
+    (PyKCS11.CKA_EC_PARAMS, tuple(parameters)),
+]
+session.createObject(forged)
+# And so that it is the one to be found first.
+session.destroyObject(original)
+"""
+
+
 class OnKryoptic(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -26,7 +59,7 @@ class OnKryoptic(unittest.TestCase):
             raise unittest.SkipTest(reason)
         cls.folder = tempfile.mkdtemp(prefix="keyhold-kryoptic-", dir="/dev/shm")
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        token = tokens.Kryoptic(cls.folder)
+        cls.token = token = tokens.Kryoptic(cls.folder)
         token.prepare()
         cls.config = os.path.join(cls.folder, "keyhold.toml")
         with open(cls.config, "w", encoding="utf-8") as file:
@@ -99,6 +132,29 @@ class OnKryoptic(unittest.TestCase):
                 if foreign != key:
                     self.refused(invalid, "Verify", **with_key, Message=MESSAGE, Signature=another)
             self.assertEqual(self.kms.call("GetPublicKey", KeyId=key)["PublicKey"], public_key)
+
+    def test_anothers_public_key_under_its_name_verifies_nothing(self):
+        def new():
+            key = self.new_key(KeySpec="ECC_NIST_EDWARDS25519", KeyUsage="SIGN_VERIFY")
+            spki = base64.b64decode(self.kms.call("GetPublicKey", KeyId=key)["PublicKey"])
+            with_key = {"KeyId": key, "SigningAlgorithm": "ED25519_PH_SHA_512"}
+            digest = {"Message": signing.blob(bytes(64)), "MessageType": "DIGEST"}
+            signature = self.kms.call("Sign", **with_key, **digest)["Signature"]
+            self.kms.call("Verify", **with_key, **digest, Signature=signature)
+            return {**with_key, **digest}, signature, spki[-32:].hex()
+
+        victim, _, victims_point = new()
+        _, forged, intruders_point = new()
+        self.stop()
+        subprocess.run(
+            ["/usr/bin/python3", "-c", PLANT, self.token.module(), tokens.PIN]
+            + [victims_point, intruders_point],
+            env={**os.environ, "KRYOPTIC_CONF": self.token.configuration},
+            check=True,
+        )
+        self.start()
+        with self.assertRaises(signing.KmsError):
+            self.kms.call("Verify", **victim, Signature=forged)
 
     def test_what_no_mechanism_takes_is_refused(self):
         key = self.new_key(KeySpec="ML_DSA_65", KeyUsage="SIGN_VERIFY")

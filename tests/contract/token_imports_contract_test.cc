@@ -122,7 +122,8 @@ TEST_F(TokenImportsContract, OfEachKindComeUnderEachAlgorithmAndAreTheSameKey) {
       ASSERT_TRUE(shown) << why(shown);
       EXPECT_EQ(shown->sensitive, true);
       EXPECT_EQ(shown->extractable, false);
-      // Not CKA_ALWAYS_SENSITIVE, which kryoptic claims of what it unwrapped.
+      EXPECT_EQ(shown->always_sensitive.value_or(false),
+                known().calls_unwrapped_always_sensitive());
       EXPECT_NE(shown->local.value_or(false), true) << "it came from outside";
       const auto checked = token().check_material(material);
       EXPECT_TRUE(checked) << why(checked);
