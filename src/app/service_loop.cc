@@ -48,6 +48,19 @@ class Status {
   std::string told_;
 };
 
+/// How long a service that has just begun may keep those waiting that start after it.
+constexpr std::chrono::seconds kStartPatience{20};
+constexpr std::chrono::milliseconds kStartTurn{10};
+
+/// Whether nothing more is to be had from waiting for the start: calls are answered now, or they
+/// will not be before something outside changes.
+bool has_begun(const RunningService& service, std::chrono::steady_clock::time_point since) {
+  if (service.assembly() != nullptr) return true;
+  const token::Pkcs11Token* token = service.token();
+  return (token != nullptr && token->health().readiness != token::Readiness::kReady) ||
+         std::chrono::steady_clock::now() - since >= kStartPatience;
+}
+
 bool wants_restart(const RunningService& service) {
   const token::Pkcs11Token* token = service.token();
   return token != nullptr && token->restart() == token::Pkcs11Token::Restart::kDue;
@@ -65,21 +78,27 @@ Result<ServiceEnd> run_service(RunningService& service, const Supervisor& superv
   using Moment = std::chrono::steady_clock::time_point;
   const auto interval = supervisor.watchdog_interval();
   const auto turn = interval ? std::min(kTurn, *interval) : kTurn;
+  const Moment since = std::chrono::steady_clock::now();
   Moment answered{};
   Status status(supervisor);
-  supervisor.notify("READY=1");
+  bool begun = false;
   ServiceEnd end = ServiceEnd::kAsked;
   while (true) {
-    const int signal = wait_for_signal(turn);
+    const int signal = wait_for_signal(begun ? turn : kStartTurn);
     if (signal == SIGTERM || signal == SIGINT) break;
     if (signal == SIGHUP) {
       supervisor.notify("RELOADING=1");
       reload();
       supervisor.notify("READY=1");
+      begun = true;
     }
     if (const auto failure = service.failure()) {
       service.drain();
       return *failure;
+    }
+    if (!begun && has_begun(service, since)) {
+      begun = true;
+      supervisor.notify("READY=1");
     }
     status.tell(service.status());
     const auto now = std::chrono::steady_clock::now();

@@ -16,8 +16,10 @@ void hold_signals();
 
 enum class ServiceEnd : std::uint8_t { kAsked, kWantsRestart };
 
-/// Until SIGTERM or SIGINT, then drains. SIGHUP calls `reload`. The watchdog is answered only while
-/// the service is not stuck. The service's failure, if it has one.
+/// Until SIGTERM or SIGINT, then drains. The supervisor is told that the service is ready once
+/// calls are answered, or once the token has turned out to be absent (it is waited for then), so
+/// that what starts after it finds keys where there are some. SIGHUP calls `reload`. The watchdog
+/// is answered only while the service is not stuck. The service's failure, if it has one.
 ///
 /// kWantsRestart: the token's module has used up what it may keep in one life of a process, and a
 /// supervisor will start another.

@@ -29,6 +29,12 @@ class TokenTest(ServeCase):
             "KEYHOLD_FAULT_SCRIPT": self.script,
         }
 
+    def supervise(self):
+        supervisor = Supervisor(self.root)
+        self.addCleanup(supervisor.close)
+        self.environment["NOTIFY_SOCKET"] = supervisor.path
+        return supervisor
+
     def faults(self, text):
         if not text:
             os.unlink(self.script)
@@ -45,7 +51,10 @@ class TokenTest(ServeCase):
         sealed = client.encrypt(key, b"text")
         self.end()
         os.rename(self.token, self.token + ".away")
+        supervisor = self.supervise()
         self.start(ready=False)
+        # What starts after the service is not kept waiting for a token that may come in hours.
+        self.wait_until(lambda: supervisor.count("READY=1") == 1, "the supervisor's turn")
         self.assertEqual(self.page("/livez")[0], 200)
         self.assertEqual(self.page("/readyz")[0], 503)
         self.assertEqual(self.metric("keyhold_ready"), 0)
@@ -54,6 +63,17 @@ class TokenTest(ServeCase):
         os.rename(self.token + ".away", self.token)
         self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
         self.assertEqual(client.decrypt(sealed), b"text")
+
+    def test_that_opens_slowly_is_there_when_the_supervisor_hears_of_the_service(self):
+        self.init()
+        self.use_faults()
+        self.faults("C_Login * delay:1000\n")
+        self.write_config()
+        supervisor = self.supervise()
+        self.start(ready=False)
+        self.assertEqual(supervisor.count("READY=1"), 0)
+        self.wait_until(lambda: supervisor.count("READY=1") == 1, "the supervisor's turn")
+        self.client().call("CreateKey")
 
     def test_that_is_removed_under_load_costs_no_wrong_answer_and_comes_back(self):
         self.init()
@@ -180,8 +200,6 @@ class TokenTest(ServeCase):
         )
 
     def test_that_hangs_for_good_is_left_to_the_watchdog(self):
-        supervisor = Supervisor(self.root)
-        self.addCleanup(supervisor.close)
         self.init()
         self.use_faults()
         self.settings["profile.sessions.call_timeout"] = "500ms"
@@ -189,13 +207,12 @@ class TokenTest(ServeCase):
         # Else the call may hang on a thread that has other connections to answer.
         self.settings["http.light_work"] = "pool"
         self.write_config()
-        self.environment["NOTIFY_SOCKET"] = supervisor.path
+        supervisor = self.supervise()
         self.environment["WATCHDOG_USEC"] = "400000"
         self.start()
         client = self.client()
         key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
         sealed = client.encrypt(key, b"text")
-        self.assertEqual(supervisor.count("READY=1"), 1)
         self.wait_until(lambda: supervisor.count("WATCHDOG=1") >= 3, "the watchdog's answers")
 
         self.faults("C_Encrypt * delay:3600000\n")
@@ -224,8 +241,6 @@ class TokenTest(ServeCase):
             pass
 
     def test_whose_module_keeps_too_much_memory_has_the_process_restarted(self):
-        supervisor = Supervisor(self.root)
-        self.addCleanup(supervisor.close)
         self.init()
         self.settings["profile.message_keys.session_object_limit"] = 1
         self.write_config()
@@ -233,7 +248,7 @@ class TokenTest(ServeCase):
         self.client().call("CreateKey")
         self.assertEqual(self.metric("keyhold_token_restart_due"), 1)
         self.assertEqual(self.end(), 0)
-        self.environment["NOTIFY_SOCKET"] = supervisor.path
+        supervisor = self.supervise()
         self.launch()
         self.assertEqual(self.process.wait(60), 75)
         self.process = None
