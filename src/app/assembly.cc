@@ -95,6 +95,7 @@ Result<void> Assembly::load() {
 }
 
 Result<void> Assembly::prove() {
+  TRY(parts_.recorder.check());
   constexpr std::string_view kPurpose = "keyhold readiness";
   std::array<std::uint8_t, 16> drawn{};
   parts_.random.fill(drawn);

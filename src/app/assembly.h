@@ -58,8 +58,9 @@ class Assembly {
   /// Answers an operator's command with one JSON object (ControlHandler).
   Result<std::string> answer(std::string_view command, const json::Value& request);
 
-  /// Whether token and store are of use now: encrypts and decrypts in the token without a login,
-  /// and asks the store. kKmsInternal or kKeyUnavailable; the detail says what failed.
+  /// Whether token, store and audit trail are of use now: encrypts and decrypts in the token
+  /// without a login, and asks the store. kKmsInternal or kKeyUnavailable; the detail says what
+  /// failed.
   Result<void> prove();
 
   std::chrono::steady_clock::time_point loaded_at() const { return loaded_at_; }

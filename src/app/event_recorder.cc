@@ -110,6 +110,20 @@ Result<void> EventRecorder::record_call(const RecordedCall& call) {
                                          : usages_);
 }
 
+Result<void> EventRecorder::check() const {
+  for (const auto* writer : {trail_.get(), bus_.get()}) {
+    if (writer->refuses()) {
+      return Error(ErrorCode::kKmsInternal, {},
+                   "the disk takes no records for " + writer->path().string());
+    }
+  }
+  return {};
+}
+
+std::size_t EventRecorder::queued_bytes() const {
+  return trail_->queued_bytes() + bus_->queued_bytes();
+}
+
 void EventRecorder::close() {
   for (const auto& writer : {trail_.get(), bus_.get()}) {
     const auto closed = writer->close();

@@ -61,6 +61,11 @@ class EventRecorder final : public kms::EventSink {
   /// On disk when this returns.
   Result<void> record_session_call(const RecordedSessionCall& call);
 
+  /// kKmsInternal, with a detail, while events are refused because the disk takes none.
+  Result<void> check() const;
+  /// Of events that are not on the disk yet.
+  std::size_t queued_bytes() const;
+
   /// Everything handed in is on disk when this returns; nothing is taken after it.
   void close();
 

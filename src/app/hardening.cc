@@ -16,6 +16,8 @@ void harden_process() {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   ::signal(SIGPIPE, SIG_IGN);
+  // A file that may not grow is an error of the write, as a full disk is.
+  ::signal(SIGXFSZ, SIG_IGN);
 #ifndef KEYHOLD_SANITIZED
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   // With a limit in force, locking all future memory would turn growth into failure.

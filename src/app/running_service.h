@@ -57,6 +57,7 @@ class RunningService {
   TimePoint domain_now() const { return domain_clock_.now(); }
   CallMetrics& metrics() { return metrics_; }
   const DataFolder& folder() const { return *folder_; }
+  const EventRecorder& recorder() const { return *recorder_; }
 
   /// Waits for the token, without end where an absent one is waited for. The assembly, or why there
   /// will be none.

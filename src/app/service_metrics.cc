@@ -60,6 +60,14 @@ void print_server(MetricsText& text, const RunningService& service) {
   text.sample({}, static_cast<double>(service.started_at().time_since_epoch().count()) / 1000);
 }
 
+void print_audit(MetricsText& text, const RunningService& service) {
+  text.family("keyhold_audit_refuses", "gauge",
+              "1: calls are refused, since the disk takes no records of them.");
+  text.sample({}, service.recorder().check() ? 0 : 1);
+  text.family("keyhold_audit_queued_bytes", "gauge", "Of records that are not on the disk yet.");
+  text.sample({}, service.recorder().queued_bytes());
+}
+
 void print_token(MetricsText& text, const token::Pkcs11Token* token) {
   text.family("keyhold_token_calls_total", "counter",
               "Calls of the token's module by function and answer.");
@@ -198,6 +206,7 @@ std::string print_metrics(RunningService& service) {
   text.sample({}, ready ? 1 : 0);
   print_calls(text, service);
   print_server(text, service);
+  print_audit(text, service);
   print_token(text, token);
   if (assembly != nullptr) {
     const auto keys = inventory_of(assembly->service()).all_keys();

@@ -18,6 +18,7 @@ namespace keyhold::audit {
 namespace {
 
 constexpr std::size_t kChunk = std::size_t{256} << 10;  // handed to one write(2), more or less
+constexpr std::size_t kPiece = std::size_t{64} << 10;   // of lines that a disk did not take at once
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
@@ -189,6 +190,7 @@ Result<void> Writer::append_later(std::string_view line) {
     Queue& queue = queues_.here();
     const std::lock_guard lock(queue.mutex);
     if (closed_) return not_written("the writer is closed");
+    if (refuses()) return not_written("the disk takes no records");
     if (!reserve(line.size() + 1)) return not_written("the queue is full");
     queue.text.append(line).push_back('\n');
   }
@@ -227,11 +229,61 @@ void Writer::collect_later() {
   });
 }
 
+bool Writer::refuses() const {
+  return failing_ &&
+         std::chrono::steady_clock::now() - failing_since_.load() >= options_.refuse_after;
+}
+
+int Writer::write_collected() {
+  // Where everything at once failed there may be room for some of it.
+  const std::size_t most = failing_ ? kPiece : collected_.size();
+  std::string_view rest = collected_;
+  int error = 0;
+  while (!rest.empty()) {
+    std::size_t size = std::min(most, rest.size());
+    size = rest.find('\n', size - 1) + 1;
+    error = file_->write(rest.substr(0, size), options_.preallocated_bytes);
+    if (error != 0) break;
+    rest.remove_prefix(size);
+  }
+  queued_bytes_ -= collected_.size() - rest.size();
+  collected_.erase(0, collected_.size() - rest.size());
+  return error;
+}
+
+int Writer::write_lines(const Group& group) {
+  if (failing_ || group.text.empty()) {
+    if (const int error = write_collected()) return error;
+    return group.text.empty() ? 0 : file_->write(group.text, options_.preallocated_bytes);
+  }
+  const std::size_t collected = collected_.size();
+  collected_ += group.text;
+  const int error = file_->write(collected_, options_.preallocated_bytes);
+  if (error != 0) {
+    collected_.resize(collected);
+    return error;
+  }
+  queued_bytes_ -= collected;
+  collected_.clear();
+  return 0;
+}
+
+void Writer::note_outcome(int error, bool anything) {
+  if (error != 0 && !failing_) {
+    log::error("audit: cannot write to " + path_.string() + ": " + reason(error));
+    failing_since_ = std::chrono::steady_clock::now();
+  }
+  // Without anything to write, the next line finds out.
+  if (error == 0 && failing_ && anything)
+    log::info("audit: " + path_.string() + " takes records again");
+  failing_ = error != 0;
+}
+
 void Writer::flush_groups() {
   std::unique_lock lock(mutex_);
-  std::string text;
   for (bool last = false; !last;) {
-    wake_.wait(lock, [&] { return must_write() || later_queued_ || !collected_.empty(); });
+    wake_.wait(lock,
+               [&] { return must_write() || later_queued_ || !collected_.empty() || failing_; });
     wake_.wait_for(lock, failing_ ? options_.retry_after : options_.later_within,
                    [&] { return must_write(); });
     const std::shared_ptr<Group> group = std::exchange(next_, std::make_shared<Group>());
@@ -241,21 +293,15 @@ void Writer::flush_groups() {
     // its line is either collected or refused.
     if (last) closed_ = true;
     collect_later();
-    text.assign(collected_);
-    text += group->text;
-    const int error = text.empty() ? 0 : file_->write(text, options_.preallocated_bytes);
-    if (error != 0 && !failing_)
-      log::error("audit: cannot write to " + path_.string() + ": " + reason(error));
-    if (error == 0 && failing_) log::info("audit: " + path_.string() + " takes records again");
-    failing_ = error != 0;
+    const bool anything = !collected_.empty() || !group->text.empty();
+    const int error = write_lines(*group);
+    note_outcome(error, anything);
     // Lines that somebody waited for are settled either way; the others stay for the next try.
     queued_bytes_ -= group->text.size();
-    if (error == 0 || last) {
+    if (last && error != 0) {
+      lost_lines_ =
+          static_cast<std::size_t>(std::count(collected_.begin(), collected_.end(), '\n'));
       queued_bytes_ -= collected_.size();
-      if (error != 0) {
-        lost_lines_ =
-            static_cast<std::size_t>(std::count(collected_.begin(), collected_.end(), '\n'));
-      }
       collected_.clear();
     }
     lock.lock();

@@ -31,7 +31,9 @@ enum class Durability : std::uint8_t {
 ///
 /// When the disk does not take a group, the file is cut back to its last durable line, the waiting
 /// callers get an error and may be sure that their lines are not in the file, and the kLater lines
-/// stay queued for the next try: at the next kBeforeReturn line, or after Options::retry_after.
+/// stay queued for the next try: at the next kBeforeReturn line, or after Options::retry_after, in
+/// pieces, so that room for some of them is used. While that has failed for longer than
+/// Options::refuse_after, append() fails for kLater lines as well.
 /// Should the disk fail the cutting too, a line whose caller got an error may stay in the file.
 class Writer {
  public:
@@ -48,6 +50,7 @@ class Writer {
     /// has to find some. The file's size tells of its lines alone. 0: none.
     std::size_t preallocated_bytes = std::size_t{16} << 20;
     std::chrono::milliseconds retry_after{1000};
+    std::chrono::milliseconds refuse_after{1000};
   };
 
   /// Opens the file to append to it. A line that a crash left without its end is cut off.
@@ -60,7 +63,8 @@ class Writer {
   Writer& operator=(const Writer&) = delete;
 
   /// Hands in one line, without a line end in it (that would be a bug: std::invalid_argument).
-  /// kKmsInternal if it could not be made durable, if the queue is full, or after close().
+  /// kKmsInternal if it could not be made durable, if the queue is full, if the disk has
+  /// taken no lines for Options::refuse_after, or after close().
   Result<void> append(std::string_view line, Durability durability);
 
   /// Writes what is queued and ends the writer. kKmsInternal if lines were lost. Again: the same
@@ -68,6 +72,10 @@ class Writer {
   Result<void> close();
 
   const std::filesystem::path& path() const { return path_; }
+  /// Whether lines are refused because the disk takes none.
+  bool refuses() const;
+  /// Of lines that are not on the disk yet.
+  std::size_t queued_bytes() const { return queued_bytes_; }
 
  private:
   enum class Outcome : std::uint8_t { kPending, kDurable, kFailed };
@@ -89,6 +97,9 @@ class Writer {
   Result<void> append_now(std::string_view line);
   bool reserve(std::size_t bytes);
   void flush_groups();
+  int write_lines(const Group& group);
+  int write_collected();
+  void note_outcome(int error, bool anything);
   void collect_later();
   bool must_write() const;  // under mutex_
   bool crowded() const { return queued_bytes_ > options_.max_queued_bytes / 2; }
@@ -104,6 +115,8 @@ class Writer {
   std::atomic<bool> later_queued_{false};     ///< and the flusher knows
   std::atomic<bool> closed_{false};           ///< nothing is collected any more
   std::atomic<bool> failing_{false};          ///< the last group could not be written
+  /// Since when that is so, on the steady clock.
+  std::atomic<std::chrono::steady_clock::time_point> failing_since_{};
 
   std::mutex mutex_;
   std::condition_variable wake_;  ///< for the flusher

@@ -71,6 +71,7 @@ Writer::Options in(const fs::path& folder) {
   options.directory = folder;
   options.later_within = milliseconds(5);
   options.retry_after = milliseconds(5);
+  options.refuse_after = std::chrono::hours(1);
   return options;
 }
 
@@ -405,6 +406,69 @@ TEST_F(AuditWriter, AFullQueueBehindAFullDiskRefusesAndRecovers) {
   EXPECT_TRUE(
       becomes_true([&] { return writer->append("after", Durability::kBeforeReturn).has_value(); }));
   EXPECT_EQ(lines(file_).size(), 4u);
+}
+
+TEST_F(AuditWriter, NoMoreIsQueuedForADiskThatHasTakenNothingForAWhile) {
+  auto options = in(folder_.path());
+  options.refuse_after = milliseconds(50);
+  const auto writer = opened(options);
+  FileSizeLimit limit(1000);
+  EXPECT_FALSE(writer->refuses());
+  ASSERT_TRUE(writer->append(std::string(2000, 'x'), Durability::kLater));
+  ASSERT_FALSE(writer->append("fails", Durability::kBeforeReturn));
+  EXPECT_TRUE(becomes_true([&] { return writer->refuses(); }));
+  const std::size_t queued = writer->queued_bytes();
+  EXPECT_EQ(queued, 2001u);
+  const auto refused = writer->append("more", Durability::kLater);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kKmsInternal);
+  EXPECT_EQ(writer->queued_bytes(), queued);
+  limit.lift();
+  EXPECT_TRUE(becomes_true([&] { return !writer->refuses(); })) << "retried by itself";
+  EXPECT_TRUE(writer->append("after", Durability::kLater));
+  ASSERT_TRUE(writer->close());
+  EXPECT_EQ(contents(file_), std::string(2000, 'x') + "\nafter\n");
+  EXPECT_EQ(writer->queued_bytes(), 0u);
+}
+
+TEST_F(AuditWriter, OnlyLinesThatSomebodyWaitedForFailingDoesNotRefuseOthersForGood) {
+  auto options = in(folder_.path());
+  options.refuse_after = milliseconds(0);
+  options.retry_after = milliseconds(50);
+  const auto writer = opened(options);
+  FileSizeLimit limit(1000);
+  ASSERT_FALSE(writer->append(std::string(2000, 'x'), Durability::kBeforeReturn));
+  EXPECT_FALSE(writer->append("use", Durability::kLater));
+  limit.lift();
+  EXPECT_TRUE(becomes_true([&] { return writer->append("use", Durability::kLater).has_value(); }));
+}
+
+TEST_F(AuditWriter, RoomForSomeOfWhatWaitsIsUsed) {
+  auto options = in(folder_.path());
+  options.later_within = std::chrono::hours(1);
+  options.preallocated_bytes = 0;
+  const auto writer = opened(options);
+  constexpr int kLines = 300;
+  const std::string line(1000, 'x');
+  std::vector<std::string> wanted;
+  for (int i = 0; i < kLines; ++i) {
+    wanted.push_back(std::to_string(i) + line);
+    ASSERT_TRUE(writer->append(wanted.back(), Durability::kLater));
+  }
+  {
+    FileSizeLimit limit(1000);
+    ASSERT_FALSE(writer->append("fails", Durability::kBeforeReturn));
+    EXPECT_EQ(contents(file_), "");
+  }
+  {
+    FileSizeLimit limit(200'000);
+    EXPECT_TRUE(becomes_true([&] { return writer->queued_bytes() < 150'000; }));
+    const auto written = lines(file_);
+    EXPECT_GT(written.size(), 100u);
+    EXPECT_LT(written.size(), 200u);
+  }
+  ASSERT_TRUE(writer->close());
+  EXPECT_EQ(lines(file_), wanted);
 }
 
 TEST_F(AuditWriter, CloseTellsOfLinesThatWereLost) {

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -104,6 +105,39 @@ class ConfigTest(ServeCase):
         client = self.client()
         self.assertEqual(client.post("ListKeys", b"{}", region="eu-central-1").status, 200)
         self.assertNotEqual(client.post("ListKeys", b"{}", region="us-east-1").status, 200)
+
+    def test_no_key_is_used_off_the_record(self):
+        self.init()
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        trail = os.path.join(self.data, "audit", "events.jsonl")
+        full = os.path.getsize(trail) + 4096
+        _, hard = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (full, hard))
+
+        answered, refused = 0, None
+        deadline = time.monotonic() + 30
+        while refused is None and time.monotonic() < deadline:
+            try:
+                client.encrypt(key, b"text")
+                answered += 1
+            except signing.KmsError as error:
+                refused = error.code
+        self.assertEqual(refused, "KMSInternalException")
+        self.assertEqual(self.page("/readyz")[0], 503)
+        self.assertEqual(self.metric("keyhold_audit_refuses"), 1)
+        self.assertGreater(self.metric("keyhold_audit_queued_bytes"), 0)
+
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+        self.assertEqual(self.metric("keyhold_audit_refuses"), 0)
+        client.encrypt(key, b"text")
+        self.end()
+        with open(trail, encoding="utf-8") as file:
+            events = [json.loads(line) for line in file]
+        recorded = [event for event in events if event["eventName"] == "Encrypt"]
+        self.assertEqual(len(recorded), answered + 1)
 
     def test_events_of_uses_are_on_disk_before_the_reply_where_it_says_so(self):
         self.write_config(audit__durability="before-reply")
