@@ -26,7 +26,6 @@ class WrappingTrials {
     if (material_) {
       for (const WrapMechanism& mechanism : wrap_mechanisms()) wrap(mechanism);
       harden();
-      refuse_changed();
       heed_template();
     }
     link_.objects().collect();
@@ -110,7 +109,6 @@ class WrappingTrials {
     }
     if (!type_) {
       type_ = type;
-      blob_ = blob;
       back_.emplace(std::move(back));
     }
     return {};
@@ -141,18 +139,6 @@ class WrappingTrials {
          hard ? "" : "C_UnwrapKey: success, and a key that may leave");
   }
 
-  void refuse_changed() {
-    const std::string act = "refuse a wrapped key that was changed";
-    if (!type_) return note(act, Outcome::kNotShown);
-    Bytes changed = blob_;
-    changed.back() ^= 1;
-    const auto key =
-        link_.objects().unwrap(pkcs11::Mechanism::plain(*type_), wrapping_key_->handle(), changed,
-                               unwrapped_template(Openness::kHard));
-    note(act, key ? Outcome::kRefused : Outcome::kSucceeded,
-         key ? "C_UnwrapKey: success" : key.error().text());
-  }
-
   /// Under a wrapping key that says so, nothing comes out readable, whoever asks.
   void heed_template() {
     const std::string act = "heed CKA_UNWRAP_TEMPLATE";
@@ -179,7 +165,6 @@ class WrappingTrials {
   std::optional<SessionObject> material_;
   std::optional<SessionObject> wrapping_key_;
   std::optional<CK_MECHANISM_TYPE> type_;  ///< the first that works, and what it made
-  Bytes blob_;
   std::optional<SessionObject> back_;
 };
 
