@@ -100,9 +100,7 @@ class Probe {
     }
     auto tried = attempt(spec, algorithm);
     if (tried) return Capability{*tried, {}, {}};
-    if (tried.error().token_gone() || tried.error().login_lost()) {
-      return to_error(tried.error(), "trying " + how->name);
-    }
+    if (is_gone(tried.error())) return to_error(tried.error(), "trying " + how->name);
     const std::string_view function = tried.error().function();
     const bool has_no_key = function.starts_with("C_Generate") || function == "C_CreateObject";
     return lacking(has_no_key ? "the token makes no session key of this kind with " +

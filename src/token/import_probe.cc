@@ -56,10 +56,6 @@ class ImportProbe {
   }
 
  private:
-  static bool is_gone(const pkcs11::Error& error) {
-    return error.token_gone() || error.login_lost();
-  }
-
   Result<Capability> judge(const AlgorithmRow& padding) {
     const auto in_token = unwrap_aes_key(padding);
     if (in_token) return Capability{Place::kToken, {}, {}};

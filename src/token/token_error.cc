@@ -53,6 +53,8 @@ bool lost_before_effect(const pkcs11::Error& error) {
          error.rv() == CKR_OPERATION_ACTIVE || error.login_lost();
 }
 
+bool is_gone(const pkcs11::Error& error) { return error.token_gone() || error.login_lost(); }
+
 bool means_bad_wrapped_key(const pkcs11::Error& error) {
   if (error.function() != "C_UnwrapKey") return false;
   switch (error.rv()) {
