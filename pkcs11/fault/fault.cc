@@ -254,7 +254,9 @@ CK_RV imitate(std::string_view what, Entry entry, Args&... args) {
     if (!refusal) {
       refusal = Imitator::unwrap_key(what, std::get<5>(given), std::get<6>(given), kept);
     }
-    return refusal ? *refusal : entry(args...);
+    return refusal ? *refusal : Imitator::refused(what, entry(args...));
+  } else if constexpr (kId == kC_Decrypt) {
+    return Imitator::refused(what, entry(args...));
   } else if constexpr (kId == kC_EncryptInit) {
     Imitator::OwnMechanism kept;
     const auto refusal = imitator.encrypt_init(what, std::get<0>(given), std::get<1>(given), kept);

@@ -154,6 +154,21 @@ Imitator::Refusal Imitator::encrypt_init(std::string_view what, CK_SESSION_HANDL
   return std::nullopt;
 }
 
+CK_RV Imitator::refused(std::string_view what, CK_RV rv) {
+  if (name_of(what) != "refuses-as") return rv;
+  switch (rv) {
+    case CKR_GENERAL_ERROR:
+    case CKR_FUNCTION_FAILED:
+    case CKR_ENCRYPTED_DATA_INVALID:
+    case CKR_ENCRYPTED_DATA_LEN_RANGE:
+    case CKR_WRAPPED_KEY_INVALID:
+    case CKR_WRAPPED_KEY_LEN_RANGE:
+      return number_of(what);
+    default:
+      return rv;
+  }
+}
+
 void Imitator::opened(CK_SESSION_HANDLE session) {
   const std::lock_guard lock(mutex_);
   open_.insert(session);

@@ -43,6 +43,8 @@ class Imitator {
                        OwnMechanism& kept);
 
   // After calls that were made.
+  /// `rv`, or what is answered in its place.
+  static CK_RV refused(std::string_view what, CK_RV rv);
   void opened(CK_SESSION_HANDLE session);
   void closed(CK_SESSION_HANDLE session);
   void closed_all();

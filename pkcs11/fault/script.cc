@@ -27,6 +27,8 @@ constexpr auto kImitations = std::to_array<ImitationRow>({
     {"C_UnwrapKey", "mechanism", ImitationRow::Value::kNumber},
     {"C_UnwrapKey", "no-sensitive-extractable", ImitationRow::Value::kNone},
     {"C_UnwrapKey", "readable", ImitationRow::Value::kNone},
+    {"C_UnwrapKey", "refuses-as", ImitationRow::Value::kNumber},
+    {"C_Decrypt", "refuses-as", ImitationRow::Value::kNumber},
     {"C_EncryptInit", "iv-in-buffer", ImitationRow::Value::kNone},
     {"C_EncryptInit", "iv-behind-message", ImitationRow::Value::kNone},
 });

@@ -100,9 +100,7 @@ class Probe {
     }
     auto tried = attempt(spec, algorithm);
     if (tried) return Capability{*tried, {}, {}};
-    if (tried.error().token_gone() || tried.error().login_lost()) {
-      return to_error(tried.error(), "trying " + how->name);
-    }
+    if (is_gone(tried.error())) return to_error(tried.error(), "trying " + how->name);
     const std::string_view function = tried.error().function();
     const bool has_no_key = function.starts_with("C_Generate") || function == "C_CreateObject";
     return lacking(has_no_key ? "the token makes no session key of this kind with " +
@@ -165,24 +163,17 @@ class Probe {
     const Custody custody = kind.usage == KeyUsage::kEncryptDecrypt && may_stage()
                                 ? Custody::kHostStaged
                                 : Custody::kResident;
-    PairTemplates templates = pair_templates(link_.profile(), Residence::kSession, kind, custody,
-                                             as_bytes(kLabel), kLabel);
+    const PairTemplates templates = pair_templates(link_.profile(), Residence::kSession, kind,
+                                                   custody, as_bytes(kLabel), kLabel);
     if (kind.spec == KeySpec::kRsa2048) {
-      auto known = put_probe_key(templates.private_key);
-      // Tokens that take no private keys from outside make one.
-      if (known) return known;
+      PKCS11_TRY_ASSIGN(ProbePair pair, put_probe_pair(link_, templates));
+      return ProbeKey{std::move(pair.private_key), std::move(pair.public_key),
+                      std::move(pair.public_object)};
     }
     PKCS11_TRY_ASSIGN(auto pair, link_.objects().generate_pair(mechanism, templates.public_key,
                                                                templates.private_key));
     PKCS11_TRY_ASSIGN(auto public_key, read_public_key(link_, kind.spec, pair.public_key.handle()));
     return ProbeKey{std::move(pair.private_key), std::move(public_key), std::move(pair.public_key)};
-  }
-
-  pkcs11::Result<ProbeKey> put_probe_key(pkcs11::Attributes attributes) {
-    attributes.remove(CKA_MODIFIABLE);
-    const PublicKeyPtr public_key = set_probe_key(attributes);
-    PKCS11_TRY_ASSIGN(auto object, link_.objects().create(attributes));
-    return ProbeKey{std::move(object), public_key};
   }
 
   /// A token that ignores the parameters would sign by Ed25519 and call it a success.

@@ -9,6 +9,7 @@
 #include "token/key_kind.h"
 #include "token/key_template.h"
 #include "token/key_wrapping.h"
+#include "token/materials.h"
 #include "token/message_key.h"
 #include "token/pkcs11_names.h"
 
@@ -123,18 +124,6 @@ Trial ForbiddenActs::wrap_under_known() {
   return wrap_under(wrapping_key->handle());
 }
 
-std::optional<bool> ForbiddenActs::flag_of(pkcs11::ObjectHandle key, CK_ATTRIBUTE_TYPE type) {
-  const auto value = link_.on_session(
-      [&](pkcs11::Session& session) { return pkcs11::get_attribute(session, key, type); });
-  return value ? value->flag() : std::nullopt;
-}
-
-/// Whether a key is as open as an act wanted it to be.
-bool ForbiddenActs::is_soft(pkcs11::ObjectHandle key) {
-  return flag_of(key, CKA_EXTRACTABLE).value_or(true) ||
-         !flag_of(key, CKA_SENSITIVE).value_or(false);
-}
-
 Trial ForbiddenActs::soften() {
   // A key of its own, since one that softens is no use for what follows.
   const auto key = generate_throwaway_material(link_);
@@ -148,7 +137,7 @@ Trial ForbiddenActs::soften() {
                           key->handle().value, &attribute, CK_ULONG{1});
     });
     // Answering success and changing nothing would be no softening.
-    if (set && is_soft(key->handle())) return {Outcome::kSucceeded, {}};
+    if (set && openness(link_, key->handle())) return {Outcome::kSucceeded, {}};
     said = set ? "C_SetAttributeValue: success without effect" : set.error().text();
   }
   return {Outcome::kRefused, said};
@@ -161,7 +150,7 @@ Trial ForbiddenActs::copy_softer() {
     changes.no(CKA_TOKEN);
     type == CKA_EXTRACTABLE ? changes.yes(type) : changes.no(type);
     const auto copy = link_.objects().copy(material_, changes);
-    if (copy && is_soft(copy->handle())) return {Outcome::kSucceeded, {}};
+    if (copy && openness(link_, copy->handle())) return {Outcome::kSucceeded, {}};
     said = copy ? "C_CopyObject: a copy as hard as its original" : copy.error().text();
   }
   return {Outcome::kRefused, said};
@@ -210,7 +199,8 @@ Trial ForbiddenActs::wrap_unwrapped(const Wrapped& wrapped) {
       return {Outcome::kSucceeded, {}};
     }
   }
-  if (is_soft(key->handle())) return {Outcome::kSucceeded, "it is extractable or not sensitive"};
+  if (openness(link_, key->handle()))
+    return {Outcome::kSucceeded, "it is extractable or not sensitive"};
   return {Outcome::kRefused, "C_WrapKey: by no mechanism"};
 }
 

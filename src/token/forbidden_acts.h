@@ -58,8 +58,6 @@ class ForbiddenActs {
   Trial wrap_under(pkcs11::ObjectHandle wrapping_key);
   Trial wrap();
   Trial wrap_under_known();
-  std::optional<bool> flag_of(pkcs11::ObjectHandle key, CK_ATTRIBUTE_TYPE type);
-  bool is_soft(pkcs11::ObjectHandle key);
   Trial soften();
   Trial copy_softer();
   Trial derive_extractable();

@@ -56,10 +56,6 @@ class ImportProbe {
   }
 
  private:
-  static bool is_gone(const pkcs11::Error& error) {
-    return error.token_gone() || error.login_lost();
-  }
-
   Result<Capability> judge(const AlgorithmRow& padding) {
     const auto in_token = unwrap_aes_key(padding);
     if (in_token) return Capability{Place::kToken, {}, {}};
@@ -73,30 +69,15 @@ class ImportProbe {
                       in_token.error().text()};
   }
 
-  /// A wrapping key of known value, or a new one where the token takes none from outside.
-  struct Pair {
-    SessionObject private_key;
-    PublicKeyPtr public_key;
-  };
-  pkcs11::Result<Pair> wrapping_key(Place place) {
-    PairTemplates templates = wrapping_key_templates(
-        link_.profile(), Residence::kSession, KeySpec::kRsa2048, place, as_bytes(kLabel), kLabel);
-    pkcs11::Attributes known = templates.private_key;
-    known.remove(CKA_MODIFIABLE);
-    const PublicKeyPtr known_public = set_probe_key(known);
-    auto created = link_.objects().create(known);
-    if (created) return Pair{std::move(*created), known_public};
-    const auto mechanism = pkcs11::Mechanism::plain(CKM_RSA_PKCS_KEY_PAIR_GEN);
-    PKCS11_TRY_ASSIGN(auto pair, link_.objects().generate_pair(mechanism, templates.public_key,
-                                                               templates.private_key));
-    PKCS11_TRY_ASSIGN(auto public_key,
-                      read_public_key(link_, KeySpec::kRsa2048, pair.public_key.handle()));
-    return Pair{std::move(pair.private_key), std::move(public_key)};
+  pkcs11::Result<ProbePair> wrapping_key(Place place) {
+    return put_probe_pair(
+        link_, wrapping_key_templates(link_.profile(), Residence::kSession, KeySpec::kRsa2048,
+                                      place, as_bytes(kLabel), kLabel));
   }
 
   /// Leaves the AES key in the token.
   pkcs11::Result<void> unwrap_aes_key(const AlgorithmRow& padding) {
-    PKCS11_TRY_ASSIGN(const Pair pair, wrapping_key(Place::kToken));
+    PKCS11_TRY_ASSIGN(const ProbePair pair, wrapping_key(Place::kToken));
     const auto block = pair.public_key->encrypt(padding, aes_key_.view());
     if (!block) return pkcs11::Error(CKR_FUNCTION_FAILED, "probe_imports", "no block");
     PKCS11_TRY_ASSIGN(const pkcs11::Mechanism mechanism, mechanism_of(padding));
@@ -109,7 +90,7 @@ class ImportProbe {
   }
 
   pkcs11::Result<void> decrypt_staged(const AlgorithmRow& padding) {
-    PKCS11_TRY_ASSIGN(const Pair pair, wrapping_key(Place::kHost));
+    PKCS11_TRY_ASSIGN(const ProbePair pair, wrapping_key(Place::kHost));
     const auto block = pair.public_key->encrypt(padding, aes_key_.view());
     if (!block) return pkcs11::Error(CKR_FUNCTION_FAILED, "probe_imports", "no block");
     Secret bare(block->size());

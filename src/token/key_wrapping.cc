@@ -103,4 +103,16 @@ pkcs11::Result<Bytes> wrap(TokenLink& link, CK_MECHANISM_TYPE wrapping,
   return blob_of(wrapping, wrapped);
 }
 
+pkcs11::Result<SessionObject> wrap_and_unwrap(TokenLink& link, CK_MECHANISM_TYPE wrapping,
+                                              pkcs11::ObjectHandle wrapping_key,
+                                              pkcs11::ObjectHandle key,
+                                              const pkcs11::Attributes& unwrapped) {
+  PKCS11_TRY_ASSIGN(const Bytes blob, wrap(link, wrapping, wrapping_key, key));
+  return unwrap(link, blob, wrapping_key, unwrapped);
+}
+
+pkcs11::Error another_key_came_back() {
+  return pkcs11::Error(CKR_FUNCTION_FAILED, "C_UnwrapKey", "another key than was wrapped");
+}
+
 }  // namespace keyhold::token

@@ -32,4 +32,12 @@ pkcs11::Result<SessionObject> unwrap(TokenLink& link, ByteView blob,
 pkcs11::Result<Bytes> wrap(TokenLink& link, CK_MECHANISM_TYPE wrapping,
                            pkcs11::ObjectHandle wrapping_key, pkcs11::ObjectHandle key);
 
+/// Both: what came back of a key, which stays where it is.
+pkcs11::Result<SessionObject> wrap_and_unwrap(TokenLink& link, CK_MECHANISM_TYPE wrapping,
+                                              pkcs11::ObjectHandle wrapping_key,
+                                              pkcs11::ObjectHandle key,
+                                              const pkcs11::Attributes& unwrapped);
+/// What to say of a token where that is not the same key.
+pkcs11::Error another_key_came_back();
+
 }  // namespace keyhold::token

@@ -17,6 +17,18 @@ std::optional<std::string> openness(const ObjectEvidence& shown) {
   return std::nullopt;
 }
 
+std::optional<std::string> openness(TokenLink& link, pkcs11::ObjectHandle key) {
+  const auto flag = [&](CK_ATTRIBUTE_TYPE type) {
+    const auto value = link.on_session(
+        [&](pkcs11::Session& session) { return pkcs11::get_attribute(session, key, type); });
+    return value ? value->flag() : std::nullopt;
+  };
+  ObjectEvidence shown;
+  shown.sensitive = flag(CKA_SENSITIVE);
+  shown.extractable = flag(CKA_EXTRACTABLE);
+  return openness(shown);
+}
+
 std::optional<std::string> custody_flaw(const ObjectEvidence& shown) {
   if (auto open = openness(shown)) return open;
   if (shown.always_sensitive && !*shown.always_sensitive) return "CKA_ALWAYS_SENSITIVE is false";
@@ -159,8 +171,7 @@ Result<std::optional<GeneratedMaterial>> Materials::adopt(const Inside& inside,
     return Adopted();
   }
   const auto not_whole = [&](const pkcs11::Error& error) -> Result<Adopted> {
-    if (error.token_gone() || error.login_lost() || lost_before_effect(error) ||
-        error.sessions_exhausted()) {
+    if (is_gone(error) || lost_before_effect(error) || error.sessions_exhausted()) {
       return guard_.fail(inside, error, "proving a key");
     }
     return Adopted();

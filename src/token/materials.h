@@ -20,6 +20,8 @@ namespace keyhold::token {
 
 /// Why a key can leave the token, if it can, as far as the token shows it.
 std::optional<std::string> openness(const ObjectEvidence& shown);
+/// The same of what a key shows now; one that does not show it is taken for open.
+std::optional<std::string> openness(TokenLink& link, pkcs11::ObjectHandle key);
 /// The same of a key that was born in the token, which never could.
 std::optional<std::string> custody_flaw(const ObjectEvidence& shown);
 

@@ -52,6 +52,11 @@ std::optional<unsigned long> wrap_mechanism_of_name(const std::string& name) {
   return number == 0 ? std::nullopt : number;
 }
 
+std::string wrap_mechanism_name(unsigned long type) {
+  const auto found = std::ranges::find(kWrapMechanisms, type, &WrapMechanism::type);
+  return found == kWrapMechanisms.end() ? hexadecimal(type) : std::string(found->name);
+}
+
 std::string attribute_name(unsigned long type) {
   const auto found =
       std::ranges::find_if(kDroppable, [&](const auto& entry) { return entry.second == type; });

@@ -29,6 +29,8 @@ std::span<const WrapMechanism> wrap_mechanisms();
 
 /// The CK_MECHANISM_TYPE of a `CKM_AES_KEY_WRAP…`, or of a hexadecimal number for a vendor's own.
 std::optional<unsigned long> wrap_mechanism_of_name(const std::string& name);
+/// The other way round.
+std::string wrap_mechanism_name(unsigned long type);
 
 /// `0x80000001`
 std::string hexadecimal(unsigned long value);

@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
-#include "pkcs11/attributes.h"
+#include "token/key_template.h"
 #include "token/public_key.h"
+#include "token/session_objects.h"
+#include "token/token_link.h"
 
 namespace keyhold::token {
 
@@ -88,7 +91,14 @@ inline constexpr std::array<std::uint8_t, 1192> kProbeKey = {
     0xae, 0xa2, 0x7e, 0x37, 0xda, 0x35, 0x2d, 0xfa,
 };
 
-/// Puts its numbers into a template of a private key; answers its public half.
-PublicKeyPtr set_probe_key(pkcs11::Attributes& attributes);
+/// An RSA-2048 pair in a token, as session objects.
+struct ProbePair {
+  SessionObject private_key;
+  PublicKeyPtr public_key;
+  std::optional<SessionObject> public_object{};  ///< of one that the token made
+};
+/// kProbeKey with those templates, or a pair of the token's making where it takes no private keys
+/// from outside.
+pkcs11::Result<ProbePair> put_probe_pair(TokenLink& link, const PairTemplates& templates);
 
 }  // namespace keyhold::token

@@ -142,7 +142,11 @@ std::string draft_profile(const Profile& profile, const TokenCheck& check) {
   }
   if (!measured.decrypt_bad_codes.empty()) {
     line("decrypt_bad_codes", list_of(measured.decrypt_bad_codes, code_name),
-         "What it answered to ciphertexts that were changed or cut off.");
+         "What it answered to ciphertexts and RSA blocks that were changed or cut off.");
+  }
+  if (!measured.unwrap_bad_codes.empty()) {
+    line("unwrap_bad_codes", list_of(measured.unwrap_bad_codes, code_name),
+         "What it answered to wrapped keys that were changed, and others do not.");
   }
   if (measured.oaep_padding == OaepPadding::kRemovedInService) {
     line("remove_oaep_padding_in_service", "false",

@@ -9,6 +9,7 @@
 #include "base/wrapping_algorithm.h"
 #include "pkcs11/slot.h"
 #include "token/admission_trial.h"
+#include "token/bad_input_trial.h"
 #include "token/capability_probe.h"
 #include "token/known_answer_trial.h"
 #include "token/measurement.h"
@@ -77,6 +78,13 @@ Profile with(Profile profile, const MeasuredProfile& measured) {
   return profile;
 }
 
+void add_codes(std::vector<ReturnCode>& codes, const std::vector<ReturnCode>& seen) {
+  for (const ReturnCode code : seen) {
+    if (std::ranges::count(codes, code) == 0) codes.push_back(code);
+  }
+  std::ranges::sort(codes);
+}
+
 /// The token as this process sees it.
 void describe(const TokenLink& link, TokenCheck& check) {
   const pkcs11::TokenInfo info = link.info();
@@ -122,6 +130,11 @@ void advise(TokenCheck& check) {
   for (const AdmissionAct& act : check.wrapping) {
     if (act.outcome == Outcome::kRefused && !act.act.starts_with("wrap ")) {
       say("wrapped custody needs it to " + act.act + ", and it does not: " + act.detail);
+    }
+  }
+  for (const AdmissionAct& act : check.bad_input) {
+    if (act.outcome == Outcome::kRefused) {
+      say("it does not " + act.act + ": what is damaged on its way may pass for whole");
     }
   }
   for (const KnownAnswer& answer : check.known_answers) {
@@ -198,6 +211,10 @@ Result<TokenCheck> check_token(const Profile& profile, const Secret& pin, Probed
   check.wrapping = try_wrapping(*link, random);
   TRY_ASSIGN(auto wraps, probe_wrapping(*link, check.capabilities, random));
   check.wrapped_kinds = std::move(wraps.kinds);
+  TRY_ASSIGN(auto answers, try_bad_input(*link, random));
+  check.bad_input = std::move(answers.acts);
+  add_codes(check.measured.decrypt_bad_codes, answers.decrypt_codes);
+  check.measured.unwrap_bad_codes = std::move(answers.unwrap_codes);
   advise(check);
   check.draft = draft_profile(profile, check);
   return check;

@@ -24,6 +24,8 @@ struct MeasuredProfile {
   Derivation derivation = Derivation::kNone;
   std::vector<AttributeType> template_drop;
   std::vector<ReturnCode> decrypt_bad_codes;
+  /// But for those that mean a bad wrapped key everywhere.
+  std::vector<ReturnCode> unwrap_bad_codes;
   /// Sessions that could be open at once, kMostSessions if that was no limit.
   std::size_t sessions = 0;
   OaepPadding oaep_padding = OaepPadding::kRemovedInToken;
@@ -54,6 +56,8 @@ struct TokenCheck {
   std::vector<AdmissionAct> wrapping;
   /// Whether it could hold keys of a spec so; of the secret keys that it serves.
   std::map<KeySpec, Capability> wrapped_kinds;
+  /// Whether it refuses RSA blocks and wrapped keys that nobody made, and by which codes.
+  std::vector<AdmissionAct> bad_input;
   /// What to do about what was seen, one sentence each.
   std::vector<std::string> advice;
   std::string draft;  ///< a profile in TOML, each line with its reason

@@ -53,4 +53,20 @@ bool lost_before_effect(const pkcs11::Error& error) {
          error.rv() == CKR_OPERATION_ACTIVE || error.login_lost();
 }
 
+bool is_gone(const pkcs11::Error& error) { return error.token_gone() || error.login_lost(); }
+
+bool means_bad_wrapped_key(const pkcs11::Error& error) {
+  if (error.function() != "C_UnwrapKey") return false;
+  switch (error.rv()) {
+    case CKR_WRAPPED_KEY_INVALID:
+    case CKR_WRAPPED_KEY_LEN_RANGE:
+    case CKR_ENCRYPTED_DATA_INVALID:
+    case CKR_ENCRYPTED_DATA_LEN_RANGE:
+    case CKR_ARGUMENTS_BAD:  // NSS, of a number that is not below the modulus
+      return true;
+    default:
+      return error.ambiguous();
+  }
+}
+
 }  // namespace keyhold::token

@@ -23,4 +23,10 @@ Error to_error(const pkcs11::Error& error, std::string_view what);
 /// another session.
 bool lost_before_effect(const pkcs11::Error& error);
 
+/// Whether the token is gone, or nobody is logged in to it any more: nothing is seen of it so.
+bool is_gone(const pkcs11::Error& error);
+
+/// Whether every token may say so of a wrapped key that is none.
+bool means_bad_wrapped_key(const pkcs11::Error& error);
+
 }  // namespace keyhold::token

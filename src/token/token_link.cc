@@ -187,19 +187,9 @@ bool TokenLink::says_bad_ciphertext(const pkcs11::Error& error) const {
 }
 
 bool TokenLink::says_bad_wrapped_key(const pkcs11::Error& error) const {
-  if (error.function() != "C_UnwrapKey") return false;
-  switch (error.rv()) {
-    case CKR_WRAPPED_KEY_INVALID:
-    case CKR_WRAPPED_KEY_LEN_RANGE:
-    case CKR_ENCRYPTED_DATA_INVALID:
-    case CKR_ENCRYPTED_DATA_LEN_RANGE:
-    case CKR_ARGUMENTS_BAD:  // NSS, of a number that is not below the modulus
-      return true;
-    default: {
-      const auto& codes = profile_.unwrap_bad_codes;
-      return error.ambiguous() || std::ranges::find(codes, error.rv()) != codes.end();
-    }
-  }
+  if (means_bad_wrapped_key(error)) return true;
+  const auto& codes = profile_.unwrap_bad_codes;
+  return error.function() == "C_UnwrapKey" && std::ranges::find(codes, error.rv()) != codes.end();
 }
 
 bool TokenLink::says_gone(const pkcs11::Error& error) const {

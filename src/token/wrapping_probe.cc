@@ -7,13 +7,12 @@
 #include "token/key_template.h"
 #include "token/key_wrapping.h"
 #include "token/native_key.h"
+#include "token/token_error.h"
 
 namespace keyhold::token {
 namespace {
 
 constexpr std::string_view kLabel = "keyhold probe";
-
-bool is_gone(const pkcs11::Error& error) { return error.token_gone() || error.login_lost(); }
 
 class WrappingProbe {
  public:
@@ -71,16 +70,16 @@ class WrappingProbe {
     PKCS11_TRY_ASSIGN(
         const SessionObject key,
         link_.objects().generate(generation, generated_to_wrap_template(profile, kind)));
-    PKCS11_TRY_ASSIGN(const Bytes blob, wrap(link_, type, wrapping_key, key.handle()));
     PKCS11_TRY_ASSIGN(
         const SessionObject unwrapped,
-        unwrap(link_, blob, wrapping_key,
-               unwrapped_to_use_template(profile, kind, construction_of(profile, kind))));
+        wrap_and_unwrap(link_, type, wrapping_key, key.handle(),
+                        unwrapped_to_use_template(profile, kind, construction_of(profile, kind))));
     if (row_of(kind.spec).form != KeyForm::kAes) {
       PKCS11_TRY_ASSIGN(const Bytes before, make_check_value(link_, kind, key.handle(), nullptr));
       PKCS11_TRY_ASSIGN(const Bytes after,
                         make_check_value(link_, kind, unwrapped.handle(), nullptr));
-      return equal_in_constant_time(before, after) ? pkcs11::Result<void>() : another_key();
+      return equal_in_constant_time(before, after) ? pkcs11::Result<void>()
+                                                   : another_key_came_back();
     }
     Material material;
     material.construction = construction_of(profile, kind);
@@ -88,11 +87,7 @@ class WrappingProbe {
     PKCS11_TRY_ASSIGN(material.check_value, before->make_check_value(link_, random_));
     PKCS11_TRY_ASSIGN(const auto after, MaterialObject::open(link_, material, unwrapped.handle()));
     PKCS11_TRY_ASSIGN(const Proof proof, after->prove(link_));
-    return proof == Proof::kHolds ? pkcs11::Result<void>() : another_key();
-  }
-
-  static pkcs11::Result<void> another_key() {
-    return pkcs11::Error(CKR_FUNCTION_FAILED, "C_UnwrapKey", "another key than was wrapped");
+    return proof == Proof::kHolds ? pkcs11::Result<void>() : another_key_came_back();
   }
 
   TokenLink& link_;

@@ -9,6 +9,8 @@
 #include "base/bytes.h"
 #include "pkcs11/crypto.h"
 #include "token/construction.h"
+#include "token/key_wrapping.h"
+#include "token/materials.h"
 #include "token/pkcs11_names.h"
 
 namespace keyhold::token {
@@ -26,7 +28,6 @@ class WrappingTrials {
     if (material_) {
       for (const WrapMechanism& mechanism : wrap_mechanisms()) wrap(mechanism);
       harden();
-      refuse_changed();
       heed_template();
     }
     link_.objects().collect();
@@ -83,13 +84,6 @@ class WrappingTrials {
     wrapping_key_.emplace(std::move(*wrapping_key));
   }
 
-  pkcs11::Result<Bytes> wrapped(CK_MECHANISM_TYPE type, pkcs11::ObjectHandle wrapping_key) {
-    return link_.on_session([&](pkcs11::Session& session) {
-      return pkcs11::wrap_key(session, pkcs11::Mechanism::plain(type), wrapping_key,
-                              material_->handle());
-    });
-  }
-
   /// What a key makes of one block: the same for the same value.
   pkcs11::Result<Bytes> print_of(pkcs11::ObjectHandle key) {
     return link_.on_session([&](pkcs11::Session& session) {
@@ -98,19 +92,14 @@ class WrappingTrials {
   }
 
   pkcs11::Result<void> come_back(CK_MECHANISM_TYPE type) {
-    PKCS11_TRY_ASSIGN(const Bytes blob, wrapped(type, wrapping_key_->handle()));
-    PKCS11_TRY_ASSIGN(
-        SessionObject back,
-        link_.objects().unwrap(pkcs11::Mechanism::plain(type), wrapping_key_->handle(), blob,
-                               unwrapped_template(Openness::kHard)));
+    PKCS11_TRY_ASSIGN(SessionObject back,
+                      wrap_and_unwrap(link_, type, wrapping_key_->handle(), material_->handle(),
+                                      unwrapped_template(Openness::kHard)));
     PKCS11_TRY_ASSIGN(const Bytes before, print_of(material_->handle()));
     PKCS11_TRY_ASSIGN(const Bytes after, print_of(back.handle()));
-    if (before != after) {
-      return pkcs11::Error(CKR_FUNCTION_FAILED, "C_UnwrapKey", "another key than was wrapped");
-    }
+    if (before != after) return another_key_came_back();
     if (!type_) {
       type_ = type;
-      blob_ = blob;
       back_.emplace(std::move(back));
     }
     return {};
@@ -122,35 +111,12 @@ class WrappingTrials {
          done ? Outcome::kSucceeded : Outcome::kRefused, done ? "" : done.error().text());
   }
 
-  std::optional<bool> flag_of(pkcs11::ObjectHandle key, CK_ATTRIBUTE_TYPE type) {
-    const auto value = link_.on_session(
-        [&](pkcs11::Session& session) { return pkcs11::get_attribute(session, key, type); });
-    return value ? value->flag() : std::nullopt;
-  }
-
-  bool is_hard(pkcs11::ObjectHandle key) {
-    return flag_of(key, CKA_SENSITIVE).value_or(false) &&
-           !flag_of(key, CKA_EXTRACTABLE).value_or(true);
-  }
-
   void harden() {
     const std::string act = "keep what it unwraps sensitive and not extractable, as it is asked to";
     if (!back_) return note(act, Outcome::kNotShown);
-    const bool hard = is_hard(back_->handle());
+    const bool hard = !openness(link_, back_->handle());
     note(act, hard ? Outcome::kSucceeded : Outcome::kRefused,
          hard ? "" : "C_UnwrapKey: success, and a key that may leave");
-  }
-
-  void refuse_changed() {
-    const std::string act = "refuse a wrapped key that was changed";
-    if (!type_) return note(act, Outcome::kNotShown);
-    Bytes changed = blob_;
-    changed.back() ^= 1;
-    const auto key =
-        link_.objects().unwrap(pkcs11::Mechanism::plain(*type_), wrapping_key_->handle(), changed,
-                               unwrapped_template(Openness::kHard));
-    note(act, key ? Outcome::kRefused : Outcome::kSucceeded,
-         key ? "C_UnwrapKey: success" : key.error().text());
   }
 
   /// Under a wrapping key that says so, nothing comes out readable, whoever asks.
@@ -160,15 +126,14 @@ class WrappingTrials {
     pkcs11::Attributes hard;
     const auto key = make_wrapping_key(hard.yes(CKA_SENSITIVE).no(CKA_EXTRACTABLE));
     if (!key) return note(act, Outcome::kRefused, key.error().text());
-    const auto blob = wrapped(*type_, key->handle());
+    const auto blob = token::wrap(link_, *type_, key->handle(), material_->handle());
     if (!blob) return note(act, Outcome::kNotShown, blob.error().text());
-    const auto mechanism = pkcs11::Mechanism::plain(*type_);
-    const auto asked = link_.objects().unwrap(mechanism, key->handle(), *blob,
-                                              unwrapped_template(Openness::kHard));
+    const auto asked =
+        token::unwrap(link_, *blob, key->handle(), unwrapped_template(Openness::kHard));
     if (!asked) return note(act, Outcome::kRefused, asked.error().text());
-    const auto soft = link_.objects().unwrap(mechanism, key->handle(), *blob,
-                                             unwrapped_template(Openness::kReadable));
-    const bool heeded = !soft || is_hard(soft->handle());
+    const auto soft =
+        token::unwrap(link_, *blob, key->handle(), unwrapped_template(Openness::kReadable));
+    const bool heeded = !soft || !openness(link_, soft->handle());
     note(act, heeded ? Outcome::kSucceeded : Outcome::kRefused,
          heeded ? "" : "C_UnwrapKey: success, and a key that may leave");
   }
@@ -179,7 +144,6 @@ class WrappingTrials {
   std::optional<SessionObject> material_;
   std::optional<SessionObject> wrapping_key_;
   std::optional<CK_MECHANISM_TYPE> type_;  ///< the first that works, and what it made
-  Bytes blob_;
   std::optional<SessionObject> back_;
 };
 

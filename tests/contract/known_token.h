@@ -17,6 +17,8 @@ class KnownToken {
   /// Throws where the environment names none.
   static const KnownToken& of_process();
 
+  /// That of its profile and of its golden files: "kryoptic-1.5".
+  const std::string& name() const { return name_; }
   const Profile& profile() const { return profile_; }
   Secret pin() const;
 

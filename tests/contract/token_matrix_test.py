@@ -20,7 +20,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "tokens"
 PROFILES = ROOT / "hsm-config"
 # What a profile says of a token's behaviour, and not of how much of it is wanted.
-MEASURED = ("derivation", "template_drop", "decrypt_bad_codes", "data_key_pairs")
+MEASURED = (
+    "derivation", "template_drop", "decrypt_bad_codes", "unwrap_bad_codes", "data_key_pairs"
+)
 
 
 def acts(title, rows):
@@ -53,6 +55,7 @@ def rendered(check):
     for row in check["wrappedKinds"]:
         why = f", {row['lacks']} ({row['detail']})" if row["lacks"] else ""
         lines.append(f"  {row['keySpec']}: {row['place']}{why}")
+    lines += acts("bad input", check["badInput"])
     lines.append("admitted" if check["admitted"] else check["refusal"])
     return "\n".join(lines) + "\n"
 

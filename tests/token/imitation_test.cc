@@ -146,6 +146,39 @@ TEST_F(ImitationTest, ADeviceErrorThatMeansABadWrappedKey) {
   EXPECT_TRUE(good) << why(good);
 }
 
+TEST_F(ImitationTest, CodesOfItsOwnForBadInputAreMeasuredAndInTheDraft) {
+  imitate(
+      "C_Decrypt * imitate:refuses-as=2147483649\n"
+      "C_UnwrapKey * imitate:refuses-as=48\n");
+  const auto seen = look();
+  ASSERT_TRUE(seen) << why(seen);
+  EXPECT_EQ(seen->measured.decrypt_bad_codes, std::vector<ReturnCode>{0x80000001});
+  EXPECT_EQ(seen->measured.unwrap_bad_codes, std::vector<ReturnCode>{CKR_DEVICE_ERROR});
+  std::size_t in_blocks = 0;
+  std::size_t in_wrapped_keys = 0;
+  for (const AdmissionAct& act : seen->bad_input) {
+    EXPECT_NE(act.outcome, Outcome::kRefused) << act.act;
+    if (act.outcome != Outcome::kSucceeded) continue;
+    in_blocks += act.detail == "C_Decrypt: CKR_VENDOR_DEFINED (0x80000001)" ? 1U : 0U;
+    in_wrapped_keys += act.detail == "C_UnwrapKey: CKR_DEVICE_ERROR (0x00000030)" ? 1U : 0U;
+  }
+  EXPECT_EQ(in_blocks, 2U) << "OAEP with SHA-1, and the bare operation";
+  EXPECT_EQ(in_wrapped_keys, 3U) << "OAEP with SHA-1, and two of AES key wrap";
+  const auto draft = parse_profile(seen->draft);
+  ASSERT_TRUE(draft) << why(draft);
+  EXPECT_EQ(draft->decrypt_bad_codes, seen->measured.decrypt_bad_codes);
+  EXPECT_EQ(draft->unwrap_bad_codes, seen->measured.unwrap_bad_codes);
+}
+
+TEST_F(ImitationTest, CodesThatSayBadWrappedKeyEverywhereNeedNoLineOfTheDraft) {
+  imitate("C_UnwrapKey * imitate:refuses-as=272\n");  // CKR_WRAPPED_KEY_INVALID
+  // What the profile to begin with says is not taken for measured.
+  const auto seen = look({"keys.unwrap_bad_codes=[\"CKR_DEVICE_ERROR\"]"});
+  ASSERT_TRUE(seen) << why(seen);
+  EXPECT_TRUE(seen->measured.unwrap_bad_codes.empty());
+  EXPECT_EQ(seen->draft.find("unwrap_bad_codes"), std::string::npos) << seen->draft;
+}
+
 TEST_F(ImitationTest, ATokenThatUsesTheCallersIvIsNotTakenForOneThatMakesItsOwn) {
   expect_refused({"keys.gcm_iv=token-in-buffer"}, "made no IV");
   expect_refused({"keys.gcm_iv=token-behind-message"}, "CKR_MECHANISM_PARAM_INVALID");

@@ -1,5 +1,9 @@
 // Signatures: verified by what Verify uses, verified and made by tokens.
+#include <algorithm>
+#include <map>
+
 #include "known_keys.h"
+#include "ml_dsa_keys.h"
 #include "token/key_kind.h"
 #include "token/native_key.h"
 #include "token/public_key.h"
@@ -35,6 +39,30 @@ TEST_P(Signatures, AreVerifiedAsTheVectorsSay) {
 
 INSTANTIATE_TEST_SUITE_P(Service, Signatures, ::testing::ValuesIn(kFolders),
                          [](const auto& one) { return std::string(one.param); });
+
+/// Their signatures are a token's to judge: ml_dsa_token_test.cc.
+TEST(MlDsaKeys, AreEncodedAsTheVectorsSayAndAreNoneInAnotherLength) {
+  const std::map<KeySpec, std::size_t> sizes = {// FIPS 204, table 2
+                                                {KeySpec::kMlDsa44, 1312},
+                                                {KeySpec::kMlDsa65, 1952},
+                                                {KeySpec::kMlDsa87, 2592}};
+  for (const VectorFile& file : read_vectors("mldsa")) {
+    std::size_t refused = 0;
+    for (const Group& group : file.groups) {
+      const Bytes spki = group.bytes("public_key");
+      const ByteView encoded = encoded_ml_dsa_key(spki);
+      const auto key = token::PublicKey::of_ml_dsa(group.spec(), encoded);
+      ASSERT_EQ(key != nullptr, encoded.size() == sizes.at(group.spec())) << file.name;
+      if (key == nullptr) {
+        ++refused;
+      } else {
+        EXPECT_TRUE(std::ranges::equal(key->spki(), spki)) << file.name;
+      }
+    }
+    EXPECT_GT(refused, 0U) << file.name;
+    EXPECT_LT(refused, file.groups.size()) << file.name;
+  }
+}
 
 class TokenSignatures : public TokenVectors {
  protected:

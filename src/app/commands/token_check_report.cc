@@ -106,6 +106,7 @@ void print_check(const token::TokenCheck& check) {
   for (const auto& [spec, seen] : check.wrapped_kinds) {
     print_row(place_word(seen.place), "KeySpec " + std::string(to_string(spec)), seen.lacks);
   }
+  print_acts("bad input", check.bad_input);
   std::cout << "\nwhat it serves of KMS\n";
   for (const auto& [feature, served] : check.features()) {
     print_row(served ? "yes" : "no", feature, served ? "" : served.error().message());
@@ -160,7 +161,9 @@ std::string check_as_json(const token::TokenCheck& check) {
     writer.key("place").string(place_word(seen.place));
     writer.key("lacks").string(seen.lacks).key("detail").string(seen.said).end_object();
   }
-  writer.end_array().key("features").begin_array();
+  writer.end_array();
+  write_acts(writer, "badInput", check.bad_input);
+  writer.key("features").begin_array();
   for (const auto& [feature, served] : check.features()) {
     writer.begin_object().key("feature").string(feature);
     writer.key("served").boolean(static_cast<bool>(served));
