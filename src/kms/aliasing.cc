@@ -3,6 +3,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/key_spec.h"
 #include "kms/arn.h"
 #include "kms/key_state.h"
 
@@ -14,6 +15,27 @@ Result<void> check_alias_limit(const Domain& domain, const Scope& scope, const K
     return Error(ErrorCode::kLimitExceeded, "The key " + target.arn() + " has " +
                                                 std::to_string(domain.options.alias_limit) +
                                                 " aliases, as many as a key may have.");
+  }
+  return {};
+}
+
+/// Developer guide, "Aliases": the keys of one alias, one after another, are all symmetric, all
+/// asymmetric or all HMAC keys, and of one usage. Only HMAC keys have the usage of HMAC keys.
+Result<void> check_same_kind(const Scope& scope, std::string_view name,
+                             const store::KeyRecord& from, const store::KeyRecord& to) {
+  const auto refused = [&](std::string_view what, std::string_view old, std::string_view wanted) {
+    return Error(ErrorCode::kValidation, "Alias " + alias_arn(scope.region, scope.account, name) +
+                                             " cannot be changed from a key with " +
+                                             std::string(what) + " " + std::string(old) +
+                                             " to a key with " + std::string(what) + " " +
+                                             std::string(wanted));
+  };
+  if (from.usage != to.usage) {
+    return refused("key usage", to_string(from.usage), to_string(to.usage));
+  }
+  const auto type_of = [](KeySpec spec) { return is_pair(spec) ? "asymmetric" : "symmetric"; };
+  if (is_pair(from.spec) != is_pair(to.spec)) {
+    return refused("key type", type_of(from.spec), type_of(to.spec));
   }
   return {};
 }
@@ -56,7 +78,12 @@ Result<void> update_alias(Domain& domain, const Scope& scope, std::string_view n
   if (!alias) return alias_not_found(scope, name);
   TRY_ASSIGN(const auto newest, refresh(domain, target));
   TRY(check_state(StateRule::kNotPendingDeletion, *newest));
-  if (alias->target_key_id != target.id()) TRY(check_alias_limit(domain, scope, target));
+  if (alias->target_key_id != target.id()) {
+    if (const KeyPtr old = domain.keys.find(alias->target_key_id)) {
+      TRY(check_same_kind(scope, name, old->record(), newest->record()));
+    }
+    TRY(check_alias_limit(domain, scope, target));
+  }
   alias->target_key_id = target.id();
   alias->updated_at = domain.clock.now();
   TRY(domain.store.update_alias(*alias));

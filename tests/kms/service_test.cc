@@ -313,6 +313,53 @@ TEST_F(ServiceTest, RefusesAliasesWithAwsErrorsAndTexts) {
   EXPECT_EQ(deleted.error().message(), not_found);
 }
 
+TEST_F(ServiceTest, MovesAnAliasOnlyToAKeyOfTheSameTypeAndUsage) {
+  const auto made = [&](KeySpec spec, KeyUsage usage) {
+    NewKey wanted;
+    wanted.spec = spec;
+    wanted.usage = usage;
+    const auto key = service().create_key(world_.scope, wanted);
+    EXPECT_TRUE(key) << why(key);
+    return *key;
+  };
+  struct Kind {
+    std::string type;
+    KeyPtr key;
+  };
+  const std::vector<Kind> kinds = {
+      {"symmetric", world_.create_key()},
+      {"symmetric", made(KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac)},
+      {"asymmetric", made(KeySpec::kRsa2048, KeyUsage::kEncryptDecrypt)},
+      {"asymmetric", made(KeySpec::kRsa2048, KeyUsage::kSignVerify)},
+      {"asymmetric", made(KeySpec::kEccNistP256, KeyUsage::kSignVerify)},
+      {"asymmetric", made(KeySpec::kEccNistP256, KeyUsage::kKeyAgreement)},
+  };
+  for (const Kind& from : kinds) {
+    ASSERT_TRUE(service().create_alias(world_.scope, "alias/a", *from.key));
+    for (const Kind& to : kinds) {
+      const std::string old_usage(to_string(from.key->record().usage));
+      const std::string new_usage(to_string(to.key->record().usage));
+      std::string refusal;
+      if (old_usage != new_usage) {
+        refusal = "key usage " + old_usage + " to a key with key usage " + new_usage;
+      } else if (from.type != to.type) {
+        refusal = "key type " + from.type + " to a key with key type " + to.type;
+      }
+      const auto moved = service().update_alias(world_.scope, "alias/a", *to.key);
+      if (refusal.empty()) {
+        EXPECT_TRUE(moved) << why(moved);
+        ASSERT_TRUE(service().update_alias(world_.scope, "alias/a", *from.key));
+        continue;
+      }
+      ASSERT_EQ(code_of(moved), ErrorCode::kValidation);
+      EXPECT_EQ(moved.error().message(), "Alias " + alias_arn(kRegion, kAccount, "alias/a") +
+                                             " cannot be changed from a key with " + refusal);
+      EXPECT_EQ(service().list_aliases(world_.scope, from.key.get(), {})->elements.size(), 1U);
+    }
+    ASSERT_TRUE(service().delete_alias(world_.scope, "alias/a"));
+  }
+}
+
 TEST_F(ServiceTest, PutsNoAliasOnAKeyThatWaitsForItsDeletion) {
   const KeyPtr pending = world_.create_key();
   const KeyPtr good = world_.create_key();
