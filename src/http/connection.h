@@ -66,6 +66,8 @@ struct ThreadState {
   HttpDate date;
   BufferedRandom random;
   Pace pace;
+  /// When the thread began the work that it does in place; max() while it does none.
+  std::atomic<SteadyTime> working_since{SteadyTime::max()};
   std::function<void()> on_connection_end;  // called after a connection is counted out
 
   bool has_company() const { return idle.size() + busy.size() > 2; }
@@ -345,7 +347,12 @@ class Connection final : public ConnectionBase {
     const Weight weight = options.weigh ? options.weigh(request_) : Weight::kLight;
     if (weight == Weight::kLight && options.light_work == LightWork::kInPlace &&
         thread().pace.is_quick()) {
-      if (!server().cutting) call_handler();
+      if (!server().cutting) {
+        const SteadyTime start = std::chrono::steady_clock::now();
+        thread().working_since.store(start, std::memory_order_relaxed);
+        call_handler(start);
+        thread().working_since.store(SteadyTime::max(), std::memory_order_relaxed);
+      }
       // Answers go out when those of all requests that came together are ready: what wakes a client
       // may take this core from us, and this way it wakes once for many.
       if (thread().has_company()) co_await asio::post(UseAwaitable());
@@ -355,8 +362,7 @@ class Connection final : public ConnectionBase {
                                                          : *server().workers);
   }
 
-  void call_handler() {
-    const SteadyTime start = std::chrono::steady_clock::now();
+  void call_handler(SteadyTime start) {
     response_ = answer(server(), server().handler, request_);
     thread().pace.note(std::chrono::steady_clock::now() - start);
   }
@@ -371,7 +377,7 @@ class Connection final : public ConnectionBase {
         asio::post(executor, [held] { std::move (*held)(); });
       };
       const WorkerPool::Submitted submitted = workers.submit([this, resume] {
-        if (!server().cutting) call_handler();
+        if (!server().cutting) call_handler(std::chrono::steady_clock::now());
         resume();
       });
       if (submitted == WorkerPool::Submitted::kAccepted) return;

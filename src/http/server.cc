@@ -1,7 +1,5 @@
 #include "http/server.h"
 
-#include <sys/socket.h>
-
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -24,10 +22,12 @@ using Tcp = asio::ip::tcp;
 using Acceptor = asio::basic_socket_acceptor<Tcp, Executor>;
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Executor>;
-using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 // How long accepting rests when the system has no descriptor or memory for another connection.
 constexpr std::chrono::milliseconds kAcceptBackOff{100};
+// A thread that has been at one piece of work for so long, in a call that may never come back, gets
+// no further connections while there are others.
+constexpr std::chrono::milliseconds kHeldUp{100};
 // A deadline is noticed a quarter of the shortest timeout late at most, and within these bounds.
 constexpr std::chrono::milliseconds kShortestSweep{5};
 constexpr std::chrono::milliseconds kLongestSweep{1000};
@@ -55,7 +55,7 @@ bool is_exhaustion(const error_code& error) {
          error == asio::error::no_memory || error.value() == ENFILE;
 }
 
-/// One io thread: its listener, its connections, and the sweeper that looks at their deadlines.
+/// One io thread: its connections, and the sweeper that looks at their deadlines.
 class IoThread {
  public:
   IoThread(ServerState& server, std::size_t index)
@@ -73,13 +73,8 @@ class IoThread {
   asio::io_context& context() { return context_; }
   ThreadState& state() { return state_; }
 
-  void listen(Acceptor acceptor) { acceptor_.emplace(std::move(acceptor)); }
-
-  /// `peers` are the threads that connections accepted here are dealt out to.
-  void start(std::vector<IoThread*> peers) {
-    peers_ = std::move(peers);
+  void start() {
     asio::co_spawn(context_, sweep(), asio::detached);
-    if (acceptor_) asio::co_spawn(context_, accept(), asio::detached);
     thread_ = std::thread([this] {
       name_this_thread(name_);
       ignore_broken_pipes();
@@ -87,11 +82,27 @@ class IoThread {
     });
   }
 
-  /// Stops accepting and closes what is idle; on this thread.
-  void close_idle() {
-    close_listener();
-    cut_all(state_.idle);
+  /// From any thread.
+  bool is_held_up() const {
+    const SteadyTime since = state_.working_since.load(std::memory_order_relaxed);
+    const SteadyTime now = std::chrono::steady_clock::now();
+    return now > since && now - since > kHeldUp;
   }
+
+  /// Serves a connection that was accepted for this thread's context; from any thread.
+  void take(Socket socket) {
+    asio::post(context_, [this, moved = std::move(socket)]() mutable { admit(std::move(moved)); });
+  }
+
+  /// Closes the connection that has been idle longest; from any thread.
+  void make_room() {
+    asio::post(context_, [this] {
+      if (!state_.idle.empty()) state_.idle.front()->evict();
+    });
+  }
+
+  /// Closes what is idle; on this thread.
+  void close_idle() { cut_all(state_.idle); }
 
   void cut_everything() {
     cut_all(state_.idle);
@@ -100,7 +111,6 @@ class IoThread {
 
   /// Lets the thread end when no connection is left; on this thread.
   void finish() {
-    close_listener();
     finished_ = true;
     sweeper_.cancel();
     work_.reset();
@@ -130,13 +140,6 @@ class IoThread {
     ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   }
 
-  void close_listener() {
-    if (!acceptor_) return;
-    error_code ignored;
-    // NOLINTNEXTLINE(bugprone-unused-return-value): the same as `ignored`
-    acceptor_->close(ignored);
-  }
-
   // Cutting never changes the lists: a coroutine ends later, when its operation completes.
   static void cut_all(const ConnectionList& connections) {
     for (ConnectionBase* connection : connections) connection->cut();
@@ -154,39 +157,6 @@ class IoThread {
           if (connection->expired(now)) connection->cut();
         }
       }
-    }
-  }
-
-  Awaitable<void> accept() {
-    Timer back_off(context_);
-    SteadyTime last_warning{};
-    for (std::size_t turn = 0; acceptor_->is_open(); ++turn) {
-      IoThread& home = *peers_[turn % peers_.size()];
-      error_code error;
-      Socket socket = co_await acceptor_->async_accept(home.context_.get_executor(),
-                                                       asio::redirect_error(UseAwaitable(), error));
-      if (!error) {
-        if (&home == this) {
-          admit(std::move(socket));
-        } else {
-          asio::post(home.context_, [&home, moved = std::move(socket)]() mutable {
-            home.admit(std::move(moved));
-          });
-        }
-        continue;
-      }
-      if (error == asio::error::operation_aborted || !acceptor_->is_open()) co_return;
-      if (!is_exhaustion(error)) continue;  // the client was gone before we came: its own affair
-
-      const SteadyTime now = std::chrono::steady_clock::now();
-      if (now - last_warning > std::chrono::seconds(1)) {
-        log::warning("cannot accept connections: " + error.message());
-        last_warning = now;
-      }
-      if (!state_.idle.empty()) state_.idle.front()->evict();
-      back_off.expires_after(kAcceptBackOff);
-      error_code ignored;
-      co_await back_off.async_wait(asio::redirect_error(UseAwaitable(), ignored));
     }
   }
 
@@ -239,9 +209,83 @@ class IoThread {
   asio::io_context context_{1};
   asio::executor_work_guard<Executor> work_;
   Timer sweeper_;
-  std::optional<Acceptor> acceptor_;
-  std::vector<IoThread*> peers_;
   bool finished_ = false;
+  std::thread thread_;
+};
+
+/// Accepts connections and deals them out to the io threads, on a thread of its own: it has no work
+/// that could hold it up.
+class Listener {
+ public:
+  explicit Listener(std::vector<IoThread*> threads) : threads_(std::move(threads)) {}
+  ~Listener() { close(); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  asio::io_context& context() { return context_; }
+
+  void start(Acceptor acceptor) {
+    acceptor_.emplace(std::move(acceptor));
+    asio::co_spawn(context_, accept(), asio::detached);
+    thread_ = std::thread([this] {
+      name_this_thread("http-accept");
+      context_.run();
+    });
+  }
+
+  /// Nobody is accepted after this.
+  void close() {
+    context_.stop();
+    if (thread_.joinable()) thread_.join();
+    acceptor_.reset();
+  }
+
+ private:
+  IoThread& next() {
+    for (std::size_t tried = 0; tried < threads_.size(); ++tried) {
+      IoThread& thread = *threads_[turn_++ % threads_.size()];
+      if (!thread.is_held_up()) return thread;
+    }
+    return *threads_[turn_++ % threads_.size()];
+  }
+
+  Awaitable<void> accept() {
+    Timer back_off(context_);
+    SteadyTime last_warning{};
+    while (true) {
+      // Whose turn it is shows when somebody comes.
+      error_code error;
+      co_await acceptor_->async_wait(asio::socket_base::wait_read,
+                                     asio::redirect_error(UseAwaitable(), error));
+      IoThread& home = next();
+      try {
+        Socket socket(home.context());
+        if (!error) acceptor_->accept(socket, error);
+        if (!error) {
+          home.take(std::move(socket));
+          continue;
+        }
+      } catch (const std::exception&) {
+        error = asio::error::no_memory;
+      }
+      if (!is_exhaustion(error)) continue;  // the client was gone before we came: its own affair
+
+      const SteadyTime now = std::chrono::steady_clock::now();
+      if (now - last_warning > std::chrono::seconds(1)) {
+        log::warning("cannot accept connections: " + error.message());
+        last_warning = now;
+      }
+      home.make_room();
+      back_off.expires_after(kAcceptBackOff);
+      error_code ignored;
+      co_await back_off.async_wait(asio::redirect_error(UseAwaitable(), ignored));
+    }
+  }
+
+  const std::vector<IoThread*> threads_;
+  asio::io_context context_{1};
+  std::optional<Acceptor> acceptor_;
+  std::size_t turn_ = 0;
   std::thread thread_;
 };
 
@@ -286,14 +330,16 @@ Error listen_error(const Tcp::endpoint& endpoint, const error_code& error) {
   return refused("Cannot listen on " + where + ": " + error.message() + ".");
 }
 
-Result<Acceptor> bind_to(asio::io_context& context, const Tcp::endpoint& endpoint,
-                         bool share_port) {
+Result<Acceptor> listen_at(asio::io_context& context, const Tcp::endpoint& endpoint) {
   Acceptor acceptor(context);
   error_code error;
   if (acceptor.open(endpoint.protocol(), error)) return listen_error(endpoint, error);
   acceptor.set_option(Acceptor::reuse_address(true), error);
-  if (!error && share_port) acceptor.set_option(ReusePort(true), error);
-  if (error || acceptor.bind(endpoint, error)) return listen_error(endpoint, error);
+  if (error || acceptor.bind(endpoint, error) ||
+      acceptor.listen(asio::socket_base::max_listen_connections, error) ||
+      acceptor.non_blocking(true, error)) {
+    return listen_error(endpoint, error);
+  }
   return acceptor;
 }
 
@@ -334,49 +380,21 @@ struct Server::Impl {
   std::unique_ptr<WorkerPool> workers;
   std::unique_ptr<WorkerPool> heavy_workers;
   std::vector<std::unique_ptr<IoThread>> threads;
+  std::optional<Listener> listener;
   std::uint16_t port = 0;
   std::mutex drain_mutex;  // one drain at a time
   bool drained = false;
 
   ~Impl() { drain(std::chrono::milliseconds(0)); }
 
-  Result<void> listen() {
-    TRY_ASSIGN(const Tcp::endpoint wanted, resolve(state.options, threads.front()->context()));
-    // The first listener binds without sharing the port, so that a port in use, be it by another
-    // Keyhold, is noticed; it allows sharing afterwards.
-    TRY_ASSIGN(Acceptor first, bind_to(threads.front()->context(), wanted, false));
+  /// Bound, and nobody is accepted yet.
+  Result<Acceptor> listen() {
+    TRY_ASSIGN(const Tcp::endpoint wanted, resolve(state.options, listener->context()));
+    TRY_ASSIGN(Acceptor acceptor, listen_at(listener->context(), wanted));
     error_code error;
-    const Tcp::endpoint bound = first.local_endpoint(error);
+    port = acceptor.local_endpoint(error).port();
     if (error) return listen_error(wanted, error);
-    port = bound.port();
-    std::vector<Acceptor> acceptors;
-    acceptors.push_back(std::move(first));
-    if (state.options.spread == Spread::kByKernel && threads.size() > 1) {
-      acceptors.front().set_option(ReusePort(true), error);
-      if (error) return listen_error(bound, error);
-      for (std::size_t i = 1; i < threads.size(); ++i) {
-        TRY_ASSIGN(Acceptor next, bind_to(threads[i]->context(), bound, true));
-        acceptors.push_back(std::move(next));
-      }
-    }
-    for (std::size_t i = 0; i < acceptors.size(); ++i) {
-      if (acceptors[i].listen(asio::socket_base::max_listen_connections, error)) {
-        return listen_error(bound, error);
-      }
-      threads[i]->listen(std::move(acceptors[i]));
-    }
-    return {};
-  }
-
-  void start_threads() {
-    for (const auto& thread : threads) {
-      std::vector<IoThread*> peers = {thread.get()};
-      if (state.options.spread == Spread::kRoundRobin) {
-        peers.clear();
-        for (const auto& peer : threads) peers.push_back(peer.get());
-      }
-      thread->start(std::move(peers));
-    }
+    return acceptor;
   }
 
   // Has each io thread take the step, and waits until all have.
@@ -403,6 +421,7 @@ struct Server::Impl {
     const auto none_left = [this] { return state.connections == 0; };
 
     state.draining = true;
+    listener->close();
     // From here on nobody is admitted: who was, was so before its thread took this step.
     on_each_thread([](IoThread& thread) { thread.close_idle(); });
     {
@@ -446,7 +465,10 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
       raw->changed.notify_all();
     };
   }
-  TRY(impl->listen());
+  std::vector<IoThread*> threads;
+  for (const auto& thread : impl->threads) threads.push_back(thread.get());
+  impl->listener.emplace(std::move(threads));
+  TRY_ASSIGN(Acceptor acceptor, impl->listen());
   try {
     impl->workers = std::make_unique<WorkerPool>("worker", impl->state.options.worker_threads,
                                                  impl->state.options.queue_limit);
@@ -454,7 +476,8 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Handler han
         "heavy", impl->state.options.heavy_worker_threads, impl->state.options.queue_limit);
     impl->state.workers = impl->workers.get();
     impl->state.heavy_workers = impl->heavy_workers.get();
-    impl->start_threads();
+    for (const auto& thread : impl->threads) thread->start();
+    impl->listener->start(std::move(acceptor));
   } catch (const std::system_error& error) {
     return refused(std::string("Cannot start the server's threads: ") + error.what() + ".");
   }

@@ -32,12 +32,6 @@ using OverloadHandler = std::function<Response(Request&)>;
 /// Puts the server's own refusals into words. Called on io and worker threads; must not block.
 using ProtocolErrorRenderer = std::function<Response(ProtocolError)>;
 
-/// How connections come to the io threads.
-enum class Spread : std::uint8_t {
-  kByKernel,    ///< a listener per io thread (SO_REUSEPORT): cheapest, even with many connections
-  kRoundRobin,  ///< one listener deals them out: even with few connections, too
-};
-
 /// Light work is done in microseconds and waits for nothing but, briefly, a token; heavy work waits
 /// for disks. They have workers of their own, so that heavy work never occupies all of them.
 enum class Weight : std::uint8_t { kLight, kHeavy };
@@ -54,7 +48,6 @@ struct ServerOptions {
   std::string host = "127.0.0.1";  ///< a numeric address, or a name that has one
   std::uint16_t port = 0;          ///< 0: the system picks one, see Server::port()
   std::size_t io_threads = 2;
-  Spread spread = Spread::kByKernel;
   std::size_t worker_threads = 4;        ///< for light work
   std::size_t heavy_worker_threads = 2;  ///< for heavy work
   std::size_t queue_limit = 1024;        ///< requests that wait for a worker, of either kind

@@ -117,5 +117,27 @@ TEST_F(ServerWeight, RequestsInPlaceThatCameTogetherAreAnsweredInOrder) {
   }
 }
 
+TEST_F(ServerWeight, WorkInPlaceThatHangsKeepsNoNewConnectionWaiting) {
+  options.light_work = LightWork::kInPlace;
+  options.io_threads = 2;
+  Gate gate;
+  start([hangs = gate.handler()](Request& request) {
+    return request.body.size() == 1 ? hangs(request) : echo(request);
+  });
+  RawClient hung = client();
+  ASSERT_TRUE(hung.send(post("x")));
+  ASSERT_TRUE(eventually([&] { return gate.came_in() == 1; }));
+  std::this_thread::sleep_for(200ms);
+  for (int i = 0; i < 8; ++i) {
+    RawClient http = client();
+    ASSERT_TRUE(http.send(post("well")));
+    const auto response = http.receive();
+    ASSERT_TRUE(response) << "connection " << i;
+    EXPECT_EQ(response->body, "well");
+  }
+  gate.open();
+  EXPECT_TRUE(hung.receive());
+}
+
 }  // namespace
 }  // namespace keyhold::http
