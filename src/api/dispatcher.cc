@@ -6,7 +6,7 @@
 
 #include "api/error_body.h"
 #include "api/members.h"
-#include "base/log.h"
+#include "base/limited_log.h"
 #include "kms/arn.h"
 
 namespace keyhold::api {
@@ -95,12 +95,16 @@ std::string_view action_of(const Operation& operation, const KeyUse& use) {
   return operation.account_action.empty() ? "kms:RetireGrant" : operation.account_action;
 }
 
+/// The log's share of a token or store that fails every call; metrics and audit count them all.
+constexpr int kFaultLines = 20;
+
 void log_fault(const Call& call, std::string_view operation, const Error& error) {
   std::string line = "request " + std::string(call.request_id) + ": ";
   line.append(operation).append(": ").append(error_row(error.code()).wire_name);
   line.append(": ").append(error.message());
   if (!error.detail().empty()) line.append(" (").append(error.detail()).append(")");
-  log::error(line);
+  static log::LimitedLines faults(kFaultLines);
+  faults.error(line);
 }
 
 }  // namespace

@@ -327,7 +327,10 @@ Error listen_error(const Tcp::endpoint& endpoint, const error_code& error) {
   if (error == asio::error::access_denied) {
     return refused("Cannot listen on " + where + ": this user may not use that port.");
   }
-  return refused("Cannot listen on " + where + ": " + error.message() + ".");
+  const std::string sentence = "Cannot listen on " + where + ": " + error.message() + ".";
+  // An address may come later, with its interface or from another machine.
+  if (error.value() == EADDRNOTAVAIL) return Error(ErrorCode::kKmsInternal, sentence);
+  return refused(sentence);
 }
 
 Result<Acceptor> listen_at(asio::io_context& context, const Tcp::endpoint& endpoint) {

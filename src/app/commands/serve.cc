@@ -61,8 +61,14 @@ Result<ServiceEnd> serve(const std::string& config_path) {
   TRY_ASSIGN(const auto service, start(config, config_path));
   log::info("listening at " + spelled(config.listen, service->port()) +
             (config.tls.certificate.empty() ? " without TLS" : " with TLS"));
+  if (config.tls.certificate.empty() && !is_loopback(config.listen)) {
+    log::warning("plaintexts cross the network in clear, as listen.insecure allows");
+  }
   if (config.admin_listen) {
     log::info("admin address is " + spelled(*config.admin_listen, service->admin_port()));
+    if (!is_loopback(*config.admin_listen)) {
+      log::warning("the admin address has neither TLS nor a login, and is not of loopback alone");
+    }
   }
   return run_service(*service, supervisor, [&] { reload(*service, config_path); });
 }
