@@ -87,7 +87,8 @@ struct ServerOptions {
 class Server {
  public:
   /// Listens and serves. Errors, each with a sentence for the operator and kValidation: an option
-  /// out of its range, an address that cannot be listened on, a port in use.
+  /// out of its range, an address that cannot be listened on, a port in use. kKmsInternal: an
+  /// address that is not this machine's, and may become it.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, Handler handler,
                                                OverloadHandler overload,
                                                ProtocolErrorRenderer protocol_error);

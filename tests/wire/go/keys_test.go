@@ -212,9 +212,106 @@ func TestDataKeyPairsLoad(t *testing.T) {
 		if err != nil || !bytes.Equal(der, made.PublicKey) {
 			t.Error(spec, "the halves are not of one key")
 		}
+		quiet, err := c.GenerateDataKeyPairWithoutPlaintext(ctx, &kms.GenerateDataKeyPairWithoutPlaintextInput{
+			KeyId: parent.KeyId, KeyPairSpec: spec})
+		if err != nil {
+			t.Fatal(spec, err)
+		}
+		opened, err := c.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: quiet.PrivateKeyCiphertextBlob})
+		if err != nil {
+			t.Fatal(spec, err)
+		}
+		hidden, err := x509.ParsePKCS8PrivateKey(opened.Plaintext)
+		if err != nil {
+			t.Fatal(spec, err)
+		}
+		if der, err := x509.MarshalPKIXPublicKey(hidden.(crypto.Signer).Public()); err != nil || !bytes.Equal(der, quiet.PublicKey) {
+			t.Error(spec, "the halves without plaintext are not of one key")
+		}
 		again, err := x509.MarshalPKCS8PrivateKey(private)
 		if err != nil || !bytes.Equal(again, made.PrivateKeyPlaintext) {
 			t.Error(spec, "the standard library encodes it differently")
 		}
+	}
+}
+
+func TestACiphertextMovesToAKeyOfAnotherKindAndBack(t *testing.T) {
+	ctx := context.Background()
+	c := client(t)
+	symmetric := newKey(t, c)
+	asymmetric := newKeyOf(t, c, types.KeySpecRsa2048, types.KeyUsageTypeEncryptDecrypt)
+	algorithm := types.EncryptionAlgorithmSpecRsaesOaepSha256
+	sealed, err := c.Encrypt(ctx, &kms.EncryptInput{KeyId: asymmetric, Plaintext: message, EncryptionAlgorithm: algorithm})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := c.ReEncrypt(ctx, &kms.ReEncryptInput{CiphertextBlob: sealed.CiphertextBlob, SourceKeyId: asymmetric,
+		SourceEncryptionAlgorithm: algorithm, DestinationKeyId: symmetric.KeyId})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := c.ReEncrypt(ctx, &kms.ReEncryptInput{CiphertextBlob: there.CiphertextBlob,
+		DestinationKeyId: asymmetric, DestinationEncryptionAlgorithm: algorithm})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := c.Decrypt(ctx, &kms.DecryptInput{KeyId: asymmetric, CiphertextBlob: back.CiphertextBlob,
+		EncryptionAlgorithm: algorithm})
+	if err != nil || !bytes.Equal(opened.Plaintext, message) {
+		t.Fatal(err)
+	}
+}
+
+func TestImportedKeyMaterialComesGoesAndComesBack(t *testing.T) {
+	ctx := context.Background()
+	c := client(t)
+	made, err := c.CreateKey(ctx, &kms.CreateKeyInput{Origin: types.OriginTypeExternal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := made.KeyMetadata.KeyId
+	parameters, err := c.GetParametersForImport(ctx, &kms.GetParametersForImportInput{KeyId: key,
+		WrappingAlgorithm: types.AlgorithmSpecRsaesOaepSha256, WrappingKeySpec: types.WrappingKeySpecRsa4096})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapping, err := x509.ParsePKIXPublicKey(parameters.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	importMaterial := func(material []byte) error {
+		wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, wrapping.(*rsa.PublicKey), material, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.ImportKeyMaterial(ctx, &kms.ImportKeyMaterialInput{KeyId: key, ImportToken: parameters.ImportToken,
+			EncryptedKeyMaterial: wrapped, ExpirationModel: types.ExpirationModelTypeKeyMaterialDoesNotExpire})
+		return err
+	}
+	material := bytes.Repeat([]byte{7}, 32)
+	if err := importMaterial(material); err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := c.Encrypt(ctx, &kms.EncryptInput{KeyId: key, Plaintext: message})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.DeleteImportedKeyMaterial(ctx, &kms.DeleteImportedKeyMaterialInput{KeyId: key}); err != nil {
+		t.Fatal(err)
+	}
+	var state *types.KMSInvalidStateException
+	if _, err := c.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob}); !errors.As(err, &state) {
+		t.Fatal(err)
+	}
+	var incorrect *types.IncorrectKeyMaterialException
+	if err := importMaterial(bytes.Repeat([]byte{8}, 32)); !errors.As(err, &incorrect) {
+		t.Fatal(err)
+	}
+	if err := importMaterial(material); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := c.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: sealed.CiphertextBlob})
+	if err != nil || !bytes.Equal(opened.Plaintext, message) {
+		t.Fatal(err)
 	}
 }

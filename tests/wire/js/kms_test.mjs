@@ -5,11 +5,12 @@ import crypto from "node:crypto";
 import test from "node:test";
 
 import {
-  CreateKeyCommand, DecryptCommand, DeriveSharedSecretCommand, DisableKeyCommand, DisabledException,
-  EncryptCommand, GenerateDataKeyCommand, GenerateDataKeyPairCommand,
-  GenerateDataKeyPairWithoutPlaintextCommand, GenerateMacCommand, GetPublicKeyCommand, KMSClient,
-  KMSInvalidMacException, KMSInvalidSignatureException, KMSInvalidStateException,
-  LimitExceededException, NotFoundException, RotateKeyOnDemandCommand, ScheduleKeyDeletionCommand,
+  CreateKeyCommand, DecryptCommand, DeleteImportedKeyMaterialCommand, DeriveSharedSecretCommand,
+  DisableKeyCommand, DisabledException, EncryptCommand, GenerateDataKeyCommand, GenerateDataKeyPairCommand,
+  GenerateDataKeyPairWithoutPlaintextCommand, GenerateMacCommand,
+  GetParametersForImportCommand, GetPublicKeyCommand, ImportKeyMaterialCommand,
+  IncorrectKeyMaterialException, KMSClient, KMSInvalidMacException, KMSInvalidSignatureException, KMSInvalidStateException,
+  LimitExceededException, NotFoundException, ReEncryptCommand, RotateKeyOnDemandCommand, ScheduleKeyDeletionCommand,
   SignCommand, VerifyCommand, VerifyMacCommand, paginateListKeyRotations,
 } from "@aws-sdk/client-kms";
 
@@ -141,4 +142,46 @@ test("data key pairs load, and decrypt to themselves", async () => {
   const quiet = await kms.send(new GenerateDataKeyPairWithoutPlaintextCommand({
     KeyId: key.KeyId, KeyPairSpec: "ECC_NIST_P256" }));
   assert.equal(quiet.PrivateKeyPlaintext, undefined);
+});
+
+test("a ciphertext moves to another key, of another kind too", async () => {
+  const from = await newKey();
+  const to = await newKeyOf("RSA_2048", "ENCRYPT_DECRYPT");
+  const { CiphertextBlob } = await kms.send(new EncryptCommand({
+    KeyId: from.KeyId, Plaintext: bytes("attack at dawn") }));
+  const there = await kms.send(new ReEncryptCommand({
+    CiphertextBlob, DestinationKeyId: to, DestinationEncryptionAlgorithm: "RSAES_OAEP_SHA_256" }));
+  const back = await kms.send(new ReEncryptCommand({
+    CiphertextBlob: there.CiphertextBlob, SourceKeyId: to,
+    SourceEncryptionAlgorithm: "RSAES_OAEP_SHA_256", DestinationKeyId: from.KeyId,
+    DestinationEncryptionContext: { moved: "back" } }));
+  assert.equal(back.KeyId, from.Arn);
+  const opened = await kms.send(new DecryptCommand({
+    CiphertextBlob: back.CiphertextBlob, EncryptionContext: { moved: "back" } }));
+  assert.deepEqual(opened.Plaintext, bytes("attack at dawn"));
+});
+
+test("imported key material comes, goes, and comes back", async () => {
+  const key = (await kms.send(new CreateKeyCommand({ Origin: "EXTERNAL" }))).KeyMetadata;
+  assert.equal(key.KeyState, "PendingImport");
+  const parameters = await kms.send(new GetParametersForImportCommand({
+    KeyId: key.KeyId, WrappingAlgorithm: "RSAES_OAEP_SHA_256", WrappingKeySpec: "RSA_3072" }));
+  assert.ok(parameters.ParametersValidTo > new Date());
+  const wrappingKey = crypto.createPublicKey({
+    key: Buffer.from(parameters.PublicKey), format: "der", type: "spki" });
+  const importMaterial = (material) => kms.send(new ImportKeyMaterialCommand({
+    KeyId: key.KeyId, ImportToken: parameters.ImportToken,
+    ExpirationModel: "KEY_MATERIAL_DOES_NOT_EXPIRE",
+    EncryptedKeyMaterial: crypto.publicEncrypt({ key: wrappingKey, oaepHash: "sha256" }, material),
+  }));
+  const material = crypto.randomBytes(32);
+  await importMaterial(material);
+  const { CiphertextBlob } = await kms.send(new EncryptCommand({
+    KeyId: key.KeyId, Plaintext: bytes("attack at dawn") }));
+  await kms.send(new DeleteImportedKeyMaterialCommand({ KeyId: key.KeyId }));
+  await assert.rejects(kms.send(new DecryptCommand({ CiphertextBlob })), KMSInvalidStateException);
+  await assert.rejects(importMaterial(crypto.randomBytes(32)), IncorrectKeyMaterialException);
+  await importMaterial(material);
+  const opened = await kms.send(new DecryptCommand({ CiphertextBlob }));
+  assert.deepEqual(opened.Plaintext, bytes("attack at dawn"));
 });
