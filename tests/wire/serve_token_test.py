@@ -158,12 +158,17 @@ class TokenTest(ServeCase):
         self.use_faults()
         self.write_config()
         self.start()
-        self.faults("C_Encrypt * CKR_DEVICE_MEMORY\n")
-        status, text = self.page("/readyz")
-        self.assertEqual(status, 503, text)
-        self.assertIn("CKR_DEVICE_MEMORY", text)
-        self.faults("")
-        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+        for code in ("CKR_DEVICE_MEMORY", "CKR_HOST_MEMORY", "CKR_FUNCTION_FAILED"):
+            with self.subTest(code):
+                self.faults(f"C_Encrypt * {code}\n")
+                # The first doubt, at which the breaker stays closed.
+                self.assertEqual(self.metric("keyhold_ready"), 0)
+                status, text = self.page("/readyz")
+                self.assertEqual(status, 503, text)
+                self.assertIn(code, text)
+                self.faults("")
+                self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+                self.assertEqual(self.metric("keyhold_ready"), 1)
 
     def test_whose_answer_takes_too_long_is_not_ready(self):
         self.init()
@@ -173,6 +178,9 @@ class TokenTest(ServeCase):
         self.faults("C_Encrypt * delay:4000\n")
         status, text = self.page("/readyz")
         self.assertEqual(status, 503, text)
+        since = time.monotonic()
+        self.assertEqual(self.metric("keyhold_ready"), 0)
+        self.assertLess(time.monotonic() - since, 3.5)
         self.faults("")
         self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
 
