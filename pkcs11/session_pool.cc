@@ -137,7 +137,7 @@ Result<SessionLease> SessionPool::lease() {
     auto prepared = prepare(slot);
     if (prepared) {
       hint = Hint{identity_, *index};
-      return SessionLease(*this, *index, *slot.session);
+      return SessionLease(*this, *index, *slot.session, *prepared);
     }
     give_back(*index);
     index.reset();
@@ -179,14 +179,14 @@ Result<Session> SessionPool::open_session() {
   return Session::open(module_, slot_id_.load(), options_.access);
 }
 
-Result<void> SessionPool::prepare(Slot& slot) {
+Result<SessionLease::Opened> SessionPool::prepare(Slot& slot) {
   PKCS11_TRY(ensure_login());
   if (slot.session && (slot.session->broken() || slot.session->stale())) slot.session.reset();
-  if (slot.session) return {};
+  if (slot.session) return SessionLease::Opened::kBefore;
   PKCS11_TRY_ASSIGN(Session session, open_session());
   slot.session.emplace(std::move(session));
   slot.open.store(true, std::memory_order_relaxed);
-  return {};
+  return SessionLease::Opened::kForThisLoan;
 }
 
 Result<void> SessionPool::ensure_login() {

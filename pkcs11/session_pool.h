@@ -39,7 +39,10 @@ class SessionPool;
 class SessionLease {
  public:
   SessionLease(SessionLease&& other) noexcept
-      : pool_(std::exchange(other.pool_, nullptr)), slot_(other.slot_), session_(other.session_) {}
+      : pool_(std::exchange(other.pool_, nullptr)),
+        slot_(other.slot_),
+        session_(other.session_),
+        opened_(other.opened_) {}
   SessionLease& operator=(SessionLease&&) = delete;
   SessionLease(const SessionLease&) = delete;
   SessionLease& operator=(const SessionLease&) = delete;
@@ -48,14 +51,19 @@ class SessionLease {
   Session& operator*() const { return *session_; }
   Session* operator->() const { return session_; }
 
+  /// When the session was opened: what it answers may be news of long ago.
+  enum class Opened : std::uint8_t { kBefore, kForThisLoan };
+  Opened opened() const { return opened_; }
+
  private:
   friend class SessionPool;
-  SessionLease(SessionPool& pool, std::size_t slot, Session& session)
-      : pool_(&pool), slot_(slot), session_(&session) {}
+  SessionLease(SessionPool& pool, std::size_t slot, Session& session, Opened opened)
+      : pool_(&pool), slot_(slot), session_(&session), opened_(opened) {}
 
   SessionPool* pool_;
   std::size_t slot_;
   Session* session_;
+  Opened opened_;
 };
 
 /// Lends a token's sessions, each to one lease at a time. Safe from many threads, and without a
@@ -135,7 +143,7 @@ class SessionPool {
   template <typename Claim>
   auto wait_for(Deadline until, Claim claim) -> decltype(claim());
   Result<Session> open_session();
-  Result<void> prepare(Slot& slot);
+  Result<SessionLease::Opened> prepare(Slot& slot);
   Result<void> ensure_login();
   Result<void> log_in_again();
 

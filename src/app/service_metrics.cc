@@ -200,10 +200,11 @@ std::string print_metrics(RunningService& service) {
   MetricsText text;
   const token::Pkcs11Token* token = service.token();
   Assembly* assembly = service.assembly();
-  text.family("keyhold_ready", "gauge", "1: everything is loaded and the token lets calls in.");
-  const bool ready = assembly != nullptr && token != nullptr &&
-                     token->health().readiness == token::Readiness::kReady;
-  text.sample({}, ready ? 1 : 0);
+  text.family(
+      "keyhold_ready", "gauge",
+      "What /readyz says now. 1: everything is loaded, the token encrypts and decrypts, and "
+      "the store answers.");
+  text.sample({}, service.check_readiness() ? 1 : 0);
   print_calls(text, service);
   print_server(text, service);
   print_audit(text, service);

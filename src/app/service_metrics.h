@@ -7,8 +7,8 @@ namespace keyhold::app {
 
 class RunningService;
 
-/// Takes no lock that a call of the API waits for longer than a copy takes, and no call of the
-/// token.
+/// Asks first whether the service is ready, and waits no longer for that than /readyz does. Takes
+/// no lock that a call of the API waits for longer than a copy takes.
 std::string print_metrics(RunningService& service);
 
 }  // namespace keyhold::app

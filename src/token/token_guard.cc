@@ -11,6 +11,14 @@ namespace keyhold::token {
 namespace {
 
 constexpr int kDoubts = 3;
+// What one function answers says little of another: a token may decrypt and not encrypt. So it
+// takes more than a success to forget that sessions are lost.
+constexpr milliseconds kSessionsRemembered{60'000};
+
+std::int64_t moment_now() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<milliseconds>(now).count();
+}
 
 }  // namespace
 
@@ -60,10 +68,10 @@ Error TokenGuard::fail(const Inside& inside, const pkcs11::Error& error, std::st
   }
   if (error.token_gone() || link_.says_gone(error)) return lost(inside, answer.detail());
   if (lost_before_effect(error)) {
-    // A fresh session fared no better, or the call may not be repeated.
+    // A fresh session or a new login fared no better, or the call may not be repeated.
     const auto seen = link_.look();
-    if (!seen) lost(inside, seen.error().text());
-    return answer;
+    if (!seen) return lost(inside, seen.error().text());
+    return sessions_stay_lost(inside) ? lost(inside, answer.detail()) : answer;
   }
   // Codes that some tokens answer when they are gone, and others to trouble of a single object or a
   // full disk: a use of known answer decides.
@@ -82,9 +90,20 @@ Error TokenGuard::fail(const Inside& inside, const pkcs11::Error& error, std::st
   return internal(answer.detail());
 }
 
+bool TokenGuard::sessions_stay_lost(const Inside& inside) {
+  if (inside.recoveries != recovery_.done()) return false;  // seen before the token came back
+  session_lost_at_ = moment_now();
+  if (sessions_lost_.fetch_add(1) + 1 < kDoubts || !may_restart()) return false;
+  sessions_lost_ = 0;
+  return true;
+}
+
+void TokenGuard::forget_lost_sessions() {
+  if (moment_now() - session_lost_at_ > kSessionsRemembered.count()) sessions_lost_ = 0;
+}
+
 bool TokenGuard::may_restart() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  const std::int64_t moment = std::chrono::duration_cast<milliseconds>(now).count();
+  const std::int64_t moment = moment_now();
   std::int64_t last = doubtful_restart_at_.load();
   if (last != 0 && moment - last < link_.profile().backoff_last.count()) return false;
   return doubtful_restart_at_.compare_exchange_strong(last, moment);
@@ -168,14 +187,14 @@ pkcs11::Result<Proof> TokenGuard::prove_health() {
 
 Result<void> TokenGuard::check() {
   TRY_ASSIGN(const Inside inside, enter());
-  auto seen = link_.look();
   // Where nothing that was called needs a login, its loss is noticed here first.
-  if (!seen && seen.error().login_lost()) seen = link_.look();
+  const auto seen = link_.look();
   if (!seen) return lost(inside, "the token does not answer: " + seen.error().text());
   auto healthy = prove_health();
   if (!healthy && healthy.error().handle_stale()) {
     // The login was lost and is back; the key went with it.
-    TRY(make_health_key());
+    const auto made = make_health_key();
+    if (!made) return lost(inside, made.error().detail());
     healthy = prove_health();
   }
   if (healthy && *healthy == Proof::kHolds) return {};

@@ -66,6 +66,7 @@ class TokenGuard {
   /// A call has succeeded: earlier failures were not the token's.
   void no_doubt() {
     if (doubts_.load(std::memory_order_relaxed) != 0) doubts_ = 0;
+    if (sessions_lost_.load(std::memory_order_relaxed) != 0) forget_lost_sessions();
   }
 
   /// Whether the token answers, is logged in to and computes what it should.
@@ -81,6 +82,9 @@ class TokenGuard {
   Result<void> restart();
   Error report(const Inside& inside, BreakerEvent event, Trouble trouble, std::string_view what);
   void tick();
+  /// Counts a call that lost even a fresh session; whether only initialising the module is left.
+  bool sessions_stay_lost(const Inside& inside);
+  void forget_lost_sessions();
   bool may_restart();
   Result<void> make_health_key();
   Result<void> prove_messages();
@@ -94,6 +98,8 @@ class TokenGuard {
   std::optional<SessionObject> health_key_;
   Bytes health_answer_;
   std::atomic<int> doubts_{0};  ///< failures of a token that seemed well, since its last success
+  std::atomic<int> sessions_lost_{0};  ///< even fresh ones, lately
+  std::atomic<std::int64_t> session_lost_at_{0};
   std::atomic<std::int64_t> doubtful_restart_at_{0};
   CallGate gate_;
   Recovery recovery_;

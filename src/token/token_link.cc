@@ -221,7 +221,7 @@ pkcs11::Result<void> TokenLink::look() {
     seen = pkcs11::token_info(*module_, slot);
   }
   if (!seen) return seen.error();
-  return attempt(see_login);
+  return expect_login();
 }
 
 pkcs11::Result<void> TokenLink::expect_login() { return on_session(see_login); }

@@ -34,13 +34,24 @@ class TokenLink {
   /// Sessions that are open now, the parked one and the owner of session objects included.
   std::size_t open_sessions() const { return pool_->open_sessions() + 2; }
 
-  /// Runs `use(session)` on a session of this thread's, and once more on another when the first had
-  /// been lost before the call had effect. For calls that may be repeated.
+  /// Runs `use(session)` on a session of this thread's, and again when that had been lost before
+  /// the call had effect: on one that is opened for it, or with a new login. What answers the same
+  /// then is no session left over from before. For calls that may be repeated.
   template <typename Use>
   auto on_session(Use use) -> decltype(use(std::declval<pkcs11::Session&>())) {
-    auto first = attempt(use);
-    if (first || !lost_before_effect(first.error())) return first;
-    return attempt(use);
+    using Opened = pkcs11::SessionLease::Opened;
+    int logins_lost = 0;
+    for (std::size_t tries = 1;; ++tries) {
+      auto opened = Opened::kBefore;
+      auto answer = attempt(use, opened);
+      if (answer || !lost_before_effect(answer.error())) return answer;
+      // A session of before is closed then; where all were lost, the login is found lost after
+      // that.
+      const bool for_good = answer.error().login_lost()
+                                ? ++logins_lost == 2
+                                : tries > 1 && opened == Opened::kForThisLoan;
+      if (for_good || tries > profile_.max_sessions) return answer;
+    }
   }
 
   /// Without the second time, for calls that change the token. Instead it is seen to before that
@@ -48,7 +59,8 @@ class TokenLink {
   template <typename Use>
   auto once(Use use) -> decltype(use(std::declval<pkcs11::Session&>())) {
     PKCS11_TRY(expect_login());
-    return attempt(use);
+    auto opened = pkcs11::SessionLease::Opened::kBefore;
+    return attempt(use, opened);
   }
 
   /// The objects that match, of a token that is logged in to: one that is not seems to have lost
@@ -78,7 +90,7 @@ class TokenLink {
   pkcs11::Result<std::vector<pkcs11::TokenInfo>> list_tokens();
 
   /// Whether the token is there, and this process logged in to it: uses no key, and costs no login
-  /// but the one that follows a look which found the login lost.
+  /// but one where it finds the login lost.
   pkcs11::Result<void> look();
 
   /// Whether an object's handle belongs to this generation.
@@ -96,8 +108,10 @@ class TokenLink {
 
  private:
   template <typename Use>
-  auto attempt(Use use) -> decltype(use(std::declval<pkcs11::Session&>())) {
+  auto attempt(Use use, pkcs11::SessionLease::Opened& opened)
+      -> decltype(use(std::declval<pkcs11::Session&>())) {
     auto lease = pool_->lease();
+    opened = lease ? lease->opened() : pkcs11::SessionLease::Opened::kForThisLoan;
     if (!lease) return lease.error();
     return use(**lease);
   }

@@ -2,6 +2,7 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -143,6 +144,7 @@ TEST_F(TokenAway, WithItsSessionsDeadIsUsedAgainWithoutARestart) {
     expect_back_within(60s);
     EXPECT_TRUE(service().rotate_on_demand(*key_));
   }
+  EXPECT_EQ(world_.token().health().times_opened, 0U);
 }
 
 TEST_F(TokenAway, WithItsLoginLostIsUsedAgainWithoutARestart) {
@@ -152,6 +154,52 @@ TEST_F(TokenAway, WithItsLoginLostIsUsedAgainWithoutARestart) {
     expect_back_within(60s);
     EXPECT_TRUE(service().rotate_on_demand(*key_));
   }
+  EXPECT_EQ(world_.token().health().times_opened, 0U);
+}
+
+TEST_F(TokenAway, WithSessionsThatStayLostIsBroughtBack) {
+  std::uint64_t recoveries = 0;
+  for (const std::string code : {"CKR_SESSION_HANDLE_INVALID", "CKR_SESSION_CLOSED",
+                                 "CKR_OPERATION_ACTIVE", "CKR_USER_NOT_LOGGED_IN"}) {
+    SCOPED_TRACE(code);
+    files_.set_script("C_EncryptInit * " + code + "\nC_DecryptInit * " + code + "\n");
+    const auto deadline = steady_clock::now() + 60s;
+    while (world_.token().health().times_opened == recoveries) {
+      ASSERT_LT(steady_clock::now(), deadline) << "nobody sees to it";
+      EXPECT_EQ(code_of(service().encrypt(*key_, as_bytes("x"), {})), ErrorCode::kKeyUnavailable);
+      EXPECT_EQ(code_of(world_.decrypt(blob_)), ErrorCode::kKeyUnavailable);
+    }
+    files_.no_faults();
+    expect_back_within(60s);
+    EXPECT_EQ(world_.token().health().recoveries, ++recoveries);
+  }
+}
+
+TEST_F(TokenAway, WithAllSessionsLostUnderLoadIsNotInitialisedAgain) {
+  BareSoftHsm bare;
+  std::atomic<bool> ending{false};
+  std::atomic<int> served{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 6; ++i) {
+    threads.emplace_back([&] {
+      while (!ending) {
+        if (works()) ++served;
+      }
+    });
+  }
+  const auto wait_until_served = [&](int count) {
+    const int until = served + count;
+    const auto deadline = steady_clock::now() + 60s;
+    while (served < until && steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
+    EXPECT_GE(served, until);
+  };
+  wait_until_served(50);
+  bare.close_all_sessions();
+  wait_until_served(50);
+  ending = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(world_.token().health().times_opened, 0U) << world_.token().health().last_error;
+  expect_back_within(60s);
 }
 
 TEST_F(TokenAway, RotatesLaterWhatWasDueMeanwhile) {

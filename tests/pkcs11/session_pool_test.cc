@@ -202,6 +202,17 @@ TEST_F(Pool, ABrokenSessionIsClosedAndNotLentAgain) {
   EXPECT_FALSE(lease->broken());
 }
 
+TEST_F(Pool, ALeaseTellsWhetherItsSessionWasOpenedForIt) {
+  auto pool = this->pool(1);
+  EXPECT_EQ(must(pool->lease()).opened(), SessionLease::Opened::kForThisLoan);
+  {
+    auto lease = must(pool->lease());
+    EXPECT_EQ(lease.opened(), SessionLease::Opened::kBefore);
+    lease->mark_broken();
+  }
+  EXPECT_EQ(must(pool->lease()).opened(), SessionLease::Opened::kForThisLoan);
+}
+
 TEST_F(Pool, ASessionWithAnOperationLeftActiveDoesNotComeBack) {
   auto pool = this->pool(1);
   const auto owner = must(pool->open_owner());

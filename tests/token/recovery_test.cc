@@ -20,6 +20,73 @@ TEST_F(FaultTest, AFaultOfTheDeviceIsRecoveredFromWhileCallsAreRefused) {
   EXPECT_EQ(token_->usage().recoveries, 1U);
 }
 
+// What a token answers that has lost a session, or the login.
+constexpr std::array<std::string_view, 4> kSessionCodes = {
+    "CKR_SESSION_HANDLE_INVALID", "CKR_SESSION_CLOSED", "CKR_OPERATION_ACTIVE",
+    "CKR_USER_NOT_LOGGED_IN"};
+
+TEST_F(FaultTest, SessionsThatStayLostAreRecoveredFromOnceTheTokenHasThemAgain) {
+  std::uint64_t opened = 0;
+  for (const std::string_view code : kSessionCodes) {
+    SCOPED_TRACE(code);
+    ++opened;
+    files_.set_script("C_EncryptInit * " + std::string(code) + "\n");
+    EXPECT_TRUE(eventually([&] {
+      EXPECT_EQ(encrypt().error().code(), ErrorCode::kKeyUnavailable);
+      // What still works does not hide it.
+      static_cast<void>(decrypt(ciphertext_));
+      return token_->health().times_opened == opened;
+    }));
+    const auto failed = token_->health().failed_trials;
+    EXPECT_TRUE(eventually([&] { return token_->health().failed_trials > failed + 1; }));
+    EXPECT_EQ(token_->health().last_trouble, Trouble::kGone);
+    EXPECT_NE(token_->health().last_error.find(code), std::string::npos)
+        << token_->health().last_error;
+    files_.set_script("");
+    expect_whole();
+    EXPECT_EQ(token_->health().times_opened, opened);
+    EXPECT_EQ(token_->health().recoveries, opened);
+  }
+}
+
+TEST_F(FaultTest, ALostSessionIsReplacedAndNothingElseDone) {
+  for (const std::string_view code : kSessionCodes) {
+    SCOPED_TRACE(code);
+    for (const std::string_view function : {"C_EncryptInit", "C_DecryptInit"}) {
+      files_.set_script(std::string(function) + " 1 " + std::string(code) + "\n");
+      EXPECT_TRUE(encrypt());
+      EXPECT_TRUE(decrypt(ciphertext_));
+    }
+  }
+  EXPECT_EQ(token_->health().times_opened, 0U);
+}
+
+TEST_F(FaultTest, ALoginThatIsLostWithItsSessionsIsReplacedWithThem) {
+  files_.set_script("C_EncryptInit 1 CKR_SESSION_CLOSED\nC_EncryptInit 2 CKR_USER_NOT_LOGGED_IN\n");
+  EXPECT_TRUE(encrypt());
+}
+
+TEST_F(FaultTest, ASessionThatIsLostTwiceInARowIsNoLostTokenYet) {
+  for (const std::string_view code : {kSessionCodes[0], kSessionCodes[3]}) {
+    SCOPED_TRACE(code);
+    files_.set_script("C_EncryptInit 1 " + std::string(code) + "\nC_EncryptInit 2 " +
+                      std::string(code) + "\n");
+    EXPECT_EQ(encrypt().error().code(), ErrorCode::kKeyUnavailable);
+    EXPECT_TRUE(encrypt());
+  }
+  EXPECT_EQ(token_->health().times_opened, 0U);
+}
+
+TEST_F(FaultTest, ALookThatMeetsALostSessionOrLoginIsNoLostToken) {
+  for (const std::string_view code : kSessionCodes) {
+    SCOPED_TRACE(code);
+    files_.set_script("C_GetSessionInfo 1 " + std::string(code) + "\n");
+    const auto checked = token_->check();
+    EXPECT_TRUE(checked) << why(checked);
+  }
+  EXPECT_EQ(token_->health().times_opened, 0U);
+}
+
 TEST_F(FaultTest, CallsAreRefusedAtOnceForAsLongAsTheTokenDoesNotComeBack) {
   files_.set_script("C_EncryptInit 1 CKR_TOKEN_NOT_PRESENT\nC_Initialize * CKR_DEVICE_ERROR\n");
   EXPECT_FALSE(encrypt());

@@ -158,12 +158,17 @@ class TokenTest(ServeCase):
         self.use_faults()
         self.write_config()
         self.start()
-        self.faults("C_Encrypt * CKR_DEVICE_MEMORY\n")
-        status, text = self.page("/readyz")
-        self.assertEqual(status, 503, text)
-        self.assertIn("CKR_DEVICE_MEMORY", text)
-        self.faults("")
-        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+        for code in ("CKR_DEVICE_MEMORY", "CKR_HOST_MEMORY", "CKR_FUNCTION_FAILED"):
+            with self.subTest(code):
+                self.faults(f"C_Encrypt * {code}\n")
+                # The first doubt, at which the breaker stays closed.
+                self.assertEqual(self.metric("keyhold_ready"), 0)
+                status, text = self.page("/readyz")
+                self.assertEqual(status, 503, text)
+                self.assertIn(code, text)
+                self.faults("")
+                self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+                self.assertEqual(self.metric("keyhold_ready"), 1)
 
     def test_whose_answer_takes_too_long_is_not_ready(self):
         self.init()
@@ -173,6 +178,9 @@ class TokenTest(ServeCase):
         self.faults("C_Encrypt * delay:4000\n")
         status, text = self.page("/readyz")
         self.assertEqual(status, 503, text)
+        since = time.monotonic()
+        self.assertEqual(self.metric("keyhold_ready"), 0)
+        self.assertLess(time.monotonic() - since, 3.5)
         self.faults("")
         self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
 
@@ -198,6 +206,53 @@ class TokenTest(ServeCase):
         self.assertGreater(
             self.metric("keyhold_token_calls_total", result="CKR_DEVICE_ERROR"), 0
         )
+
+    def test_that_loses_every_session_is_brought_back_as_one_that_was_lost(self):
+        self.init()
+        self.use_faults()
+        self.write_config()
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        sealed = client.encrypt(key, b"text")
+        opened = 0
+        for code in (
+            "CKR_SESSION_HANDLE_INVALID",
+            "CKR_SESSION_CLOSED",
+            "CKR_OPERATION_ACTIVE",
+            "CKR_USER_NOT_LOGGED_IN",
+        ):
+            with self.subTest(code):
+                opened += 1
+                self.faults(f"C_EncryptInit * {code}\n")
+
+                def breaker_opens():
+                    self.assert_fails(
+                        "KeyUnavailableException", lambda: client.encrypt(key, b"x")
+                    )
+                    return self.metric("keyhold_token_breaker_opened_total") == opened
+
+                self.wait_until(breaker_opens, "the breaker")
+                self.wait_for_line(f"^token: gone.*{code}")
+                self.wait_for_line(f"^token: not back.*{code}")
+                self.assertEqual(self.page("/readyz")[0], 503)
+                self.faults("")
+                self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+                self.assertEqual(client.decrypt(sealed), b"text")
+                self.assertEqual(self.metric("keyhold_token_recoveries_total"), opened)
+
+    def test_that_loses_a_session_once_is_not_lost(self):
+        self.init()
+        self.use_faults()
+        self.write_config()
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.faults("C_EncryptInit 1 CKR_SESSION_HANDLE_INVALID\n")
+        client.encrypt(key, b"x")
+        self.faults("C_EncryptInit 1 CKR_USER_NOT_LOGGED_IN\n")
+        client.encrypt(key, b"x")
+        self.assertEqual(self.metric("keyhold_token_breaker_opened_total"), 0)
 
     def test_that_hangs_for_good_is_left_to_the_watchdog(self):
         self.init()
