@@ -106,10 +106,11 @@ Result<void> RunningService::open() {
   TRY_ASSIGN(store_, store::SqliteStore::open(config_.store_file()));
   TRY_ASSIGN(recorder_,
              EventRecorder::open(config_.audit_path(), domain_clock_, config_.usage_durability));
-  TRY_ASSIGN(control_, ControlSocket::open(config_.socket_file(), [this](std::string_view command,
-                                                                         const json::Value& asked) {
-               return answer(command, asked);
-             }));
+  TRY_ASSIGN(control_, ControlSocket::open(config_.socket_file(),
+                                           [this](const Operator& by, std::string_view command,
+                                                  const json::Value& asked) {
+                                             return answer(by, command, asked);
+                                           }));
   if (config_.admin_listen) TRY(listen_for_admin());
   probe_ = std::make_unique<HealthProbe>([this]() -> Result<void> {
     Assembly* assembly = this->assembly();
@@ -210,9 +211,10 @@ http::Response RunningService::handle(http::Request& request) {
   return Gateway::unavailable();
 }
 
-Result<std::string> RunningService::answer(std::string_view command, const json::Value& request) {
+Result<std::string> RunningService::answer(const Operator& by, std::string_view command,
+                                           const json::Value& request) {
   Assembly* assembly = this->assembly();
-  if (assembly != nullptr) return assembly->answer(command, request);
+  if (assembly != nullptr) return assembly->answer(by, command, request);
   return Error(ErrorCode::kValidation, "the service is not ready: " + status());
 }
 
