@@ -171,6 +171,7 @@ Result<void> RunningService::try_to_assemble() {
   if (token_ == nullptr) {
     auto opened =
         token::Pkcs11Token::open(profile_, std::move(pin_), wall_clock_, random_, when_absent_);
+    if (!opened && opened.error().code() == ErrorCode::kValidation) return opened.error();
     if (!opened) {
       // Starting again would change nothing, and a PIN that was refused must not be tried again.
       return Error(ErrorCode::kValidation, "the token cannot be used", opened.error().detail());
