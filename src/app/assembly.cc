@@ -70,7 +70,7 @@ Assembly::Assembly(const Config& config, const AssemblyParts& parts, token::Mate
       verifier_(sources_, regions_of(config)),
       session_verifier_(sources_, regions_of(config), "sts"),
       session_service_(principals_->directory(), session_credentials_, principals_->providers()),
-      principal_commands_(*principals_, credentials_, verifier_),
+      principal_commands_(*principals_, credentials_, verifier_, parts.recorder),
       dispatcher_(*service_),
       session_gateway_(session_verifier_, principals_->directory(), session_service_,
                        parts.recorder, parts.wall_clock),
@@ -109,7 +109,8 @@ Result<void> Assembly::prove() {
   return Error(ErrorCode::kKmsInternal, {}, "the store has forgotten its token");
 }
 
-Result<std::string> Assembly::answer(std::string_view command, const json::Value& request) {
+Result<std::string> Assembly::answer(const Operator& by, std::string_view command,
+                                     const json::Value& request) {
   if (command == "key.inspect") {
     const auto id = request.member("keyId");
     return inspect_key(*service_, parts_.token, id ? id->string().value_or("") : "");
@@ -127,7 +128,7 @@ Result<std::string> Assembly::answer(std::string_view command, const json::Value
     TRY(service_->continue_rewrapping(kRewrappingAllowance));
     return render_wrapping_keys(service_->wrapping_keys());
   }
-  if (auto answer = principal_commands_.answer(command, request)) return *answer;
+  if (auto answer = principal_commands_.answer(by, command, request)) return *answer;
   if (command == "policy.explain") {
     return explain_policy(*service_, principals_->directory(), parts_.wall_clock, request);
   }

@@ -56,7 +56,8 @@ class Assembly {
   http::Response handle(http::Request& request) { return gateway_.handle(request); }
 
   /// Answers an operator's command with one JSON object (ControlHandler).
-  Result<std::string> answer(std::string_view command, const json::Value& request);
+  Result<std::string> answer(const Operator& by, std::string_view command,
+                             const json::Value& request);
 
   /// Whether token, store and audit trail are of use now: encrypts and decrypts in the token
   /// without a login, and asks the store. kKmsInternal or kKeyUnavailable; the detail says what
@@ -68,6 +69,7 @@ class Assembly {
   CredentialStore& credentials() { return credentials_; }
   PrincipalStore& principals() { return *principals_; }
   kms::Service& service() { return *service_; }
+  EventRecorder& recorder() { return parts_.recorder; }
 
   /// Stops the workers; what runs is finished.
   void stop() { service_->stop(); }

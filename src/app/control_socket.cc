@@ -69,13 +69,14 @@ bool write_all(int connection, std::string_view text) {
   return true;
 }
 
-/// Whether the peer is the service's own user or root. The socket's mode says the same; this holds
+/// The peer, if it is the service's own user or root. The socket's mode says the same; this holds
 /// even where somebody changed the mode.
-bool peer_allowed(int connection) {
+std::optional<Operator> allowed_peer(int connection) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
-  return peer.uid == 0 || peer.uid == ::geteuid();
+  if (::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
+  if (peer.uid != 0 && peer.uid != ::geteuid()) return std::nullopt;
+  return Operator{peer.uid};
 }
 
 std::string error_line(std::string_view message) {
@@ -139,7 +140,8 @@ void ControlSocket::serve() {
 }
 
 void ControlSocket::answer(int connection) {
-  if (!peer_allowed(connection)) {
+  const auto by = allowed_peer(connection);
+  if (!by) {
     log::warning("refused a connection to the control socket from another user");
     return;
   }
@@ -157,7 +159,7 @@ void ControlSocket::answer(int connection) {
     const auto command = root.member("command");
     const auto name = command ? command->string() : std::nullopt;
     const auto result =
-        name ? handler_(*name, root)
+        name ? handler_(*by, *name, root)
              : Result<std::string>(Error(ErrorCode::kValidation, "the request names no command"));
     reply = result ? *result : error_line(result.error().message());
   }

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "app/identity_change.h"
 #include "base/json.h"
 #include "base/result.h"
 
@@ -19,8 +20,8 @@ namespace keyhold::app {
 
 /// Answers a command (the request's member `command`) with one JSON object; an error's message is
 /// shown to the operator.
-using ControlHandler =
-    std::function<Result<std::string>(std::string_view command, const json::Value& request)>;
+using ControlHandler = std::function<Result<std::string>(
+    const Operator& by, std::string_view command, const json::Value& request)>;
 
 class ControlSocket {
  public:

@@ -65,17 +65,20 @@ Result<CredentialStore::Found> CredentialStore::ensure(std::string_view account,
       continue;
     }
     TRY_ASSIGN(auto secret, sealer_.open(row.sealed_secret, binding(row)));
-    return Found{{row.access_key_id, std::move(secret)}, false};
+    return Found{{row.access_key_id, std::move(secret)}, std::nullopt};
   }
-  AccessKey key{iam::draw_access_key_id(random_), iam::draw_secret_access_key(random_)};
-  TRY(put(account, principal, key));
-  return Found{std::move(key), true};
+  TRY_ASSIGN(auto created, create(account, principal));
+  return Found{std::move(created.key), std::move(created.change)};
 }
 
-Result<AccessKey> CredentialStore::create(std::string_view account, std::string_view principal) {
+Result<CredentialStore::Created> CredentialStore::create(std::string_view account,
+                                                         std::string_view principal) {
   AccessKey key{iam::draw_access_key_id(random_), iam::draw_secret_access_key(random_)};
-  TRY(put(account, principal, key));
-  return key;
+  TRY_ASSIGN(auto who, iam::parse_principal(principal, account));
+  TRY_ASSIGN(const auto row, sealed(account, principal, key, 1));
+  TRY(store_.insert_credential(row));
+  IdentityChange change{std::move(who), key.access_key_id, load()};
+  return Created{std::move(key), std::move(change)};
 }
 
 Result<std::vector<store::CredentialRecord>> CredentialStore::list() {
@@ -83,14 +86,15 @@ Result<std::vector<store::CredentialRecord>> CredentialStore::list() {
   return std::move(contents.credentials);
 }
 
-Result<void> CredentialStore::set_status(std::string_view access_key_id,
-                                         store::CredentialStatus status) {
+Result<IdentityChange> CredentialStore::set_status(std::string_view access_key_id,
+                                                   store::CredentialStatus status) {
   TRY_ASSIGN(const auto credentials, list());
   const auto known =
       std::ranges::find(credentials, access_key_id, &store::CredentialRecord::access_key_id);
   if (known == credentials.end()) {
     return Error(ErrorCode::kNotFound, "there is no access key of that id");
   }
+  TRY_ASSIGN(auto who, iam::parse_principal(known->principal, known->account));
   // The generation is part of what the secret is sealed to, so the secret is sealed anew.
   AccessKey key{known->access_key_id, Secret()};
   TRY_ASSIGN(key.secret_access_key, sealer_.open(known->sealed_secret, binding(*known)));
@@ -98,12 +102,13 @@ Result<void> CredentialStore::set_status(std::string_view access_key_id,
   row.created_at = known->created_at;
   row.status = status;
   TRY(store_.update_credential(row));
-  return load();
+  return IdentityChange{std::move(who), row.access_key_id, load()};
 }
 
-Result<void> CredentialStore::put(std::string_view account, std::string_view principal,
-                                  const AccessKey& key) {
-  TRY(iam::parse_principal(principal, account));
+Result<std::optional<IdentityChange>> CredentialStore::put(std::string_view account,
+                                                           std::string_view principal,
+                                                           const AccessKey& key) {
+  TRY_ASSIGN(auto who, iam::parse_principal(principal, account));
   TRY_ASSIGN(const auto contents, store_.load());
   const auto known = std::ranges::find(contents.credentials, key.access_key_id,
                                        &store::CredentialRecord::access_key_id);
@@ -111,11 +116,17 @@ Result<void> CredentialStore::put(std::string_view account, std::string_view pri
     TRY_ASSIGN(const auto row, sealed(account, principal, key, 1));
     TRY(store_.insert_credential(row));
   } else {
+    TRY_ASSIGN(const Secret secret, sealer_.open(known->sealed_secret, binding(*known)));
+    if (known->account == account && known->principal == principal &&
+        known->status == store::CredentialStatus::kActive &&
+        equal_in_constant_time(secret.view(), key.secret_access_key.view())) {
+      return std::optional<IdentityChange>();
+    }
     TRY_ASSIGN(auto row, sealed(account, principal, key, known->generation + 1));
     row.created_at = known->created_at;
     TRY(store_.update_credential(row));
   }
-  return load();
+  return std::optional(IdentityChange{std::move(who), key.access_key_id, load()});
 }
 
 }  // namespace keyhold::app

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/identity_change.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
@@ -32,22 +33,27 @@ class CredentialStore {
 
   const iam::CredentialSnapshot& snapshot() const { return snapshot_; }
 
-  /// The access key of that principal: the first active one there is, or a new one. `made` tells
-  /// which.
+  /// The access key of that principal: the first active one there is, or a new one.
   struct Found {
     AccessKey key;
-    bool made = false;
+    std::optional<IdentityChange> made;  ///< of a new one
   };
   Result<Found> ensure(std::string_view account, std::string_view principal);
 
-  /// Makes this access key one of that principal, whatever it was before.
-  Result<void> put(std::string_view account, std::string_view principal, const AccessKey& key);
+  /// Makes this access key one of that principal, whatever it was before; nothing is changed if it
+  /// is that already.
+  Result<std::optional<IdentityChange>> put(std::string_view account, std::string_view principal,
+                                            const AccessKey& key);
 
   /// A further access key of that principal.
-  Result<AccessKey> create(std::string_view account, std::string_view principal);
+  struct Created {
+    AccessKey key;
+    IdentityChange change;
+  };
+  Result<Created> create(std::string_view account, std::string_view principal);
 
   /// kNotFound with a sentence if there is no such access key.
-  Result<void> set_status(std::string_view access_key_id, store::CredentialStatus status);
+  Result<IdentityChange> set_status(std::string_view access_key_id, store::CredentialStatus status);
 
   /// All of them; their secrets stay sealed.
   Result<std::vector<store::CredentialRecord>> list();

@@ -46,6 +46,23 @@ audit::UserIdentity identity_of(const iam::Credential& credential) {
   return identity;
 }
 
+/// The resource's type in AWS's words; the root of an account has none.
+std::string resource_type_of(iam::PrincipalType type) {
+  switch (type) {
+    case iam::PrincipalType::kUser:
+      return "AWS::IAM::User";
+    case iam::PrincipalType::kRole:
+      return "AWS::IAM::Role";
+    case iam::PrincipalType::kGroup:
+      return "AWS::IAM::Group";
+    case iam::PrincipalType::kRoot:
+    case iam::PrincipalType::kAssumedRole:
+    case iam::PrincipalType::kWebIdentity:
+      break;
+  }
+  return {};
+}
+
 audit::Rotation rotation_of(const kms::RotationEvent& event) {
   return {event.type,
           event.origin,
@@ -169,6 +186,33 @@ Result<void> EventRecorder::record_session_call(const RecordedSessionCall& call)
     event.tls = audit::TlsDetails{call.tls.version, call.tls.cipher_suite, std::string(call.host)};
   }
   return trail_->append(audit::render(event), audit::Durability::kBeforeReturn);
+}
+
+Result<void> EventRecorder::record_change(std::string_view event_name, const Operator& by,
+                                          const IdentityChange& change,
+                                          std::string_view previous_access_key_id) {
+  audit::OperatorChange told;
+  told.event_name = event_name;
+  told.uid = by.uid;
+  if (change.principal) {
+    told.account_id = change.principal->account;
+    told.principal_arn = change.principal->arn;
+    told.resource_type = resource_type_of(change.principal->type);
+  }
+  told.access_key_id = change.access_key_id;
+  told.previous_access_key_id = previous_access_key_id;
+
+  std::string what = told.event_name;
+  if (!told.principal_arn.empty()) what += " of " + told.principal_arn;
+  if (!told.access_key_id.empty()) what += ", access key " + told.access_key_id;
+  log::info("operator of uid " + std::to_string(by.uid) + ": " + what);
+  if (trail_->append(
+          audit::render(audit::operator_change_event(told, clock_.now(), draw_uuid(random_))),
+          audit::Durability::kBeforeReturn)) {
+    return {};
+  }
+  return Error(ErrorCode::kValidation,
+               "the change is made (" + what + "), but the audit trail does not take its event");
 }
 
 Result<void> EventRecorder::key_rotated(const kms::RotationEvent& event) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "api/call.h"
+#include "app/identity_change.h"
 #include "audit/writer.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -60,6 +61,12 @@ class EventRecorder final : public kms::EventSink {
   Result<void> record_call(const RecordedCall& call);
   /// On disk when this returns.
   Result<void> record_session_call(const RecordedSessionCall& call);
+  /// A change that is made, under the name of its event; to be called before its command is
+  /// answered. On disk when this returns, and told in the log. kValidation with a sentence for the
+  /// operator if the trail does not take it.
+  Result<void> record_change(std::string_view event_name, const Operator& by,
+                             const IdentityChange& change,
+                             std::string_view previous_access_key_id = {});
 
   /// kKmsInternal, with a detail, while events are refused because the disk takes none.
   Result<void> check() const;

@@ -9,10 +9,11 @@ using Answer = Result<std::string>;
 
 struct PrincipalCommandRow {
   std::string_view name;
-  Answer (*run)(PrincipalCommands& commands, const json::Value& request);
+  Answer (*run)(PrincipalCommands& commands, const Operator& by, const json::Value& request);
 
   static PrincipalStore& principals(PrincipalCommands& commands) { return commands.principals_; }
   static CredentialStore& credentials(PrincipalCommands& commands) { return commands.credentials_; }
+  static EventRecorder& recorder(PrincipalCommands& commands) { return commands.recorder_; }
   static void forget(PrincipalCommands& commands, std::string_view access_key_id) {
     commands.verifier_.forget(access_key_id);
   }
@@ -32,23 +33,33 @@ std::string account_of(PrincipalCommands& commands, const json::Value& request) 
   return account.empty() ? Row::principals(commands).options().account : account;
 }
 
-Answer done(const Result<void>& result) {
-  if (!result) return result.error();
+/// Puts a change on record, whether it is in effect already or not: it is in the store.
+Result<void> tell(PrincipalCommands& commands, const Operator& by, std::string_view event_name,
+                  const IdentityChange& change, std::string_view previous_access_key_id = {}) {
+  TRY(Row::recorder(commands).record_change(event_name, by, change, previous_access_key_id));
+  return change.in_effect;
+}
+
+Answer told(PrincipalCommands& commands, const Operator& by, std::string_view event_name,
+            const Result<IdentityChange>& change) {
+  if (!change) return change.error();
+  TRY(tell(commands, by, event_name, *change));
   return std::string("{}");
 }
 
-Answer put(PrincipalCommands& commands, const json::Value& request) {
+Answer put(PrincipalCommands& commands, const Operator& by, const json::Value& request) {
   const auto definition = request.member("definition");
   if (!definition) return Error(ErrorCode::kValidation, "the request has no definition");
-  return done(Row::principals(commands).put(*definition));
+  return told(commands, by, "PutPrincipal", Row::principals(commands).put(*definition));
 }
 
-Answer remove(PrincipalCommands& commands, const json::Value& request) {
-  return done(
+Answer remove(PrincipalCommands& commands, const Operator& by, const json::Value& request) {
+  return told(
+      commands, by, "RemovePrincipal",
       Row::principals(commands).remove(account_of(commands, request), text_of(request, "name")));
 }
 
-Answer list(PrincipalCommands& commands, const json::Value&) {
+Answer list(PrincipalCommands& commands, const Operator&, const json::Value&) {
   json::Writer writer;
   writer.begin_object().key("principals").begin_array();
   for (const std::string& definition : Row::principals(commands).definitions()) {
@@ -58,16 +69,17 @@ Answer list(PrincipalCommands& commands, const json::Value&) {
   return std::string(writer.text());
 }
 
-Answer reload(PrincipalCommands& commands, const json::Value&) {
-  return done(Row::principals(commands).load());
+Answer reload(PrincipalCommands& commands, const Operator& by, const json::Value&) {
+  TRY(Row::principals(commands).load());
+  return told(commands, by, "ReloadPrincipals", IdentityChange{});
 }
 
-Answer revoke(PrincipalCommands& commands, const json::Value& request) {
+Answer revoke(PrincipalCommands& commands, const Operator& by, const json::Value& request) {
+  PrincipalStore& principals = Row::principals(commands);
   const std::string role = text_of(request, "role");
-  if (role.empty()) {
-    return done(Row::principals(commands).revoke_access_key(text_of(request, "accessKeyId")));
-  }
-  return done(Row::principals(commands).revoke_role(account_of(commands, request), role));
+  return told(commands, by, "RevokeSessions",
+              role.empty() ? principals.revoke_access_key(text_of(request, "accessKeyId"))
+                           : principals.revoke_role(account_of(commands, request), role));
 }
 
 std::string shown_once(const AccessKey& key) {
@@ -77,24 +89,28 @@ std::string shown_once(const AccessKey& key) {
   return std::string(writer.text());
 }
 
-Answer create_credential(PrincipalCommands& commands, const json::Value& request) {
-  TRY_ASSIGN(const auto key, Row::credentials(commands).create(account_of(commands, request),
-                                                               text_of(request, "principal")));
-  return shown_once(key);
+Answer create_credential(PrincipalCommands& commands, const Operator& by,
+                         const json::Value& request) {
+  TRY_ASSIGN(const auto made, Row::credentials(commands).create(account_of(commands, request),
+                                                                text_of(request, "principal")));
+  TRY(tell(commands, by, "CreateAccessKey", made.change));
+  return shown_once(made.key);
 }
 
-Answer rotate_credential(PrincipalCommands& commands, const json::Value& request) {
+Answer rotate_credential(PrincipalCommands& commands, const Operator& by,
+                         const json::Value& request) {
   const std::string access_key_id = text_of(request, "accessKeyId");
   TRY_ASSIGN(const auto all, Row::credentials(commands).list());
   const auto old = std::ranges::find(all, access_key_id, &store::CredentialRecord::access_key_id);
   if (old == all.end()) {
     return Error(ErrorCode::kNotFound, "there is no access key " + access_key_id);
   }
-  TRY_ASSIGN(const auto key, Row::credentials(commands).create(old->account, old->principal));
-  return shown_once(key);
+  TRY_ASSIGN(const auto made, Row::credentials(commands).create(old->account, old->principal));
+  TRY(tell(commands, by, "RotateAccessKey", made.change, access_key_id));
+  return shown_once(made.key);
 }
 
-Answer list_credentials(PrincipalCommands& commands, const json::Value&) {
+Answer list_credentials(PrincipalCommands& commands, const Operator&, const json::Value&) {
   TRY_ASSIGN(const auto all, Row::credentials(commands).list());
   json::Writer writer;
   writer.begin_object().key("credentials").begin_array();
@@ -109,20 +125,20 @@ Answer list_credentials(PrincipalCommands& commands, const json::Value&) {
   return std::string(writer.text());
 }
 
-Answer set_status(PrincipalCommands& commands, const json::Value& request,
-                  store::CredentialStatus status) {
+Answer disable(PrincipalCommands& commands, const Operator& by, const json::Value& request) {
   const std::string access_key_id = text_of(request, "accessKeyId");
-  TRY(Row::credentials(commands).set_status(access_key_id, status));
-  Row::forget(commands, access_key_id);
-  return std::string("{}");
+  const auto change =
+      Row::credentials(commands).set_status(access_key_id, store::CredentialStatus::kDisabled);
+  if (change) Row::forget(commands, access_key_id);
+  return told(commands, by, "DisableAccessKey", change);
 }
 
-Answer disable(PrincipalCommands& commands, const json::Value& request) {
-  return set_status(commands, request, store::CredentialStatus::kDisabled);
-}
-
-Answer enable(PrincipalCommands& commands, const json::Value& request) {
-  return set_status(commands, request, store::CredentialStatus::kActive);
+Answer enable(PrincipalCommands& commands, const Operator& by, const json::Value& request) {
+  const std::string access_key_id = text_of(request, "accessKeyId");
+  const auto change =
+      Row::credentials(commands).set_status(access_key_id, store::CredentialStatus::kActive);
+  if (change) Row::forget(commands, access_key_id);
+  return told(commands, by, "EnableAccessKey", change);
 }
 
 constexpr std::array kCommands = std::to_array<Row>({
@@ -140,11 +156,12 @@ constexpr std::array kCommands = std::to_array<Row>({
 
 }  // namespace
 
-std::optional<Result<std::string>> PrincipalCommands::answer(std::string_view command,
+std::optional<Result<std::string>> PrincipalCommands::answer(const Operator& by,
+                                                             std::string_view command,
                                                              const json::Value& request) {
   const auto row = std::ranges::find(kCommands, command, &Row::name);
   if (row == kCommands.end()) return std::nullopt;
-  return row->run(*this, request);
+  return row->run(*this, by, request);
 }
 
 }  // namespace keyhold::app

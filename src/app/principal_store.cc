@@ -206,51 +206,62 @@ bool PrincipalStore::in_file(iam::IdentityKind kind, std::string_view account,
   });
 }
 
-Result<void> PrincipalStore::put(const json::Value& value) {
+Result<IdentityChange> PrincipalStore::put(const json::Value& value) {
   const std::lock_guard lock(mutex_);
   TRY_ASSIGN(const auto definition, iam::parse_definition(value, options_.account));
-  TRY(iam::compile_identity(definition, options_.knows_key));
+  TRY_ASSIGN(auto identity, iam::compile_identity(definition, options_.knows_key));
   if (in_file(definition.kind, definition.account, definition.name)) {
     return Error(ErrorCode::kConflict, name_of(definition) + " is defined by the file");
   }
   TRY(store_.put_identity({definition.account, std::string(to_string(definition.kind)),
                            definition.name, iam::render_definition(definition), clock_.now()}));
-  return load_locked();
+  return IdentityChange{std::move(identity.principal), {}, load_locked()};
 }
 
-Result<void> PrincipalStore::remove(std::string_view account, std::string_view type_and_name) {
+Result<IdentityChange> PrincipalStore::remove(std::string_view account,
+                                              std::string_view type_and_name) {
   const std::lock_guard lock(mutex_);
   TRY_ASSIGN(const Named name, parse_name(type_and_name));
   if (in_file(name.kind, account, name.name)) {
     return Error(ErrorCode::kConflict, std::string(type_and_name) + " is defined by the file");
   }
+  const auto identity = directory_.find(name.kind, account, name.name);
   const auto deleted = store_.delete_identity(account, to_string(name.kind), name.name);
   if (!deleted && deleted.error().code() == ErrorCode::kNotFound) {
     return Error(ErrorCode::kNotFound, "the store has no " + std::string(type_and_name));
   }
   if (!deleted) return deleted.error();
-  return load_locked();
+  IdentityChange change;
+  if (identity) change.principal = identity->principal;
+  change.in_effect = load_locked();
+  return change;
 }
 
-Result<void> PrincipalStore::revoke_role(std::string_view account, std::string_view role) {
+Result<IdentityChange> PrincipalStore::revoke_role(std::string_view account,
+                                                   std::string_view role) {
   TRY_ASSIGN(const Named name, parse_name(role));
   const auto identity = directory_.find(name.kind, account, name.name);
   if (name.kind != iam::IdentityKind::kRole || !identity) {
     return Error(ErrorCode::kNotFound, "there is no " + std::string(role));
   }
-  return put_revocation(identity->principal.arn);
+  IdentityChange change{identity->principal};
+  TRY(put_revocation(identity->principal.arn, change));
+  return change;
 }
 
-Result<void> PrincipalStore::revoke_access_key(std::string_view access_key_id) {
+Result<IdentityChange> PrincipalStore::revoke_access_key(std::string_view access_key_id) {
   if (access_key_id.empty()) return Error(ErrorCode::kValidation, "an access key id is missing");
-  return put_revocation(std::string(access_key_id));
+  IdentityChange change{std::nullopt, std::string(access_key_id)};
+  TRY(put_revocation(change.access_key_id, change));
+  return change;
 }
 
 // What is issued in the same millisecond as the revocation may have been issued before it.
-Result<void> PrincipalStore::put_revocation(std::string subject) {
+Result<void> PrincipalStore::put_revocation(std::string subject, IdentityChange& change) {
   const std::lock_guard lock(mutex_);
   TRY(store_.put_revocation({std::move(subject), clock_.now() + milliseconds(1)}));
-  return load_revocations();
+  change.in_effect = load_revocations();
+  return {};
 }
 
 std::vector<std::string> PrincipalStore::definitions() {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/identity_change.h"
 #include "app/key_sources.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -42,16 +43,16 @@ class PrincipalStore {
 
   /// Makes or replaces the principal of a JSON definition (iam::parse_definition). The next call
   /// sees it. kConflict if the file defines it.
-  Result<void> put(const json::Value& definition);
+  Result<IdentityChange> put(const json::Value& definition);
 
   /// `type_and_name`: `role/app`. kNotFound if the store has none; kConflict if the file defines
   /// it.
-  Result<void> remove(std::string_view account, std::string_view type_and_name);
+  Result<IdentityChange> remove(std::string_view account, std::string_view type_and_name);
 
   /// Whatever was issued to this role (`role/app`) or under this access key id is revoked from now
   /// on: the next call with it fails.
-  Result<void> revoke_role(std::string_view account, std::string_view role);
-  Result<void> revoke_access_key(std::string_view access_key_id);
+  Result<IdentityChange> revoke_role(std::string_view account, std::string_view role);
+  Result<IdentityChange> revoke_access_key(std::string_view access_key_id);
 
   /// One JSON definition for each, by type, account and name.
   std::vector<std::string> definitions();
@@ -68,7 +69,7 @@ class PrincipalStore {
  private:
   Result<void> load_locked();
   Result<void> load_revocations();
-  Result<void> put_revocation(std::string subject);
+  Result<void> put_revocation(std::string subject, IdentityChange& change);
   bool in_file(iam::IdentityKind kind, std::string_view account, std::string_view name) const;
 
   store::IdentityStore& store_;

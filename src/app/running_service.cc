@@ -106,10 +106,11 @@ Result<void> RunningService::open() {
   TRY_ASSIGN(store_, store::SqliteStore::open(config_.store_file()));
   TRY_ASSIGN(recorder_,
              EventRecorder::open(config_.audit_path(), domain_clock_, config_.usage_durability));
-  TRY_ASSIGN(control_, ControlSocket::open(config_.socket_file(), [this](std::string_view command,
-                                                                         const json::Value& asked) {
-               return answer(command, asked);
-             }));
+  TRY_ASSIGN(control_, ControlSocket::open(config_.socket_file(),
+                                           [this](const Operator& by, std::string_view command,
+                                                  const json::Value& asked) {
+                                             return answer(by, command, asked);
+                                           }));
   if (config_.admin_listen) TRY(listen_for_admin());
   probe_ = std::make_unique<HealthProbe>([this]() -> Result<void> {
     Assembly* assembly = this->assembly();
@@ -170,6 +171,7 @@ Result<void> RunningService::try_to_assemble() {
   if (token_ == nullptr) {
     auto opened =
         token::Pkcs11Token::open(profile_, std::move(pin_), wall_clock_, random_, when_absent_);
+    if (!opened && opened.error().code() == ErrorCode::kValidation) return opened.error();
     if (!opened) {
       // Starting again would change nothing, and a PIN that was refused must not be tried again.
       return Error(ErrorCode::kValidation, "the token cannot be used", opened.error().detail());
@@ -210,9 +212,10 @@ http::Response RunningService::handle(http::Request& request) {
   return Gateway::unavailable();
 }
 
-Result<std::string> RunningService::answer(std::string_view command, const json::Value& request) {
+Result<std::string> RunningService::answer(const Operator& by, std::string_view command,
+                                           const json::Value& request) {
   Assembly* assembly = this->assembly();
-  if (assembly != nullptr) return assembly->answer(command, request);
+  if (assembly != nullptr) return assembly->answer(by, command, request);
   return Error(ErrorCode::kValidation, "the service is not ready: " + status());
 }
 

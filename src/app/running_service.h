@@ -98,7 +98,8 @@ class RunningService {
   bool may_pass(const Error& error) const;
   Result<void> try_to_assemble();
   http::Response handle(http::Request& request);
-  Result<std::string> answer(std::string_view command, const json::Value& request);
+  Result<std::string> answer(const Operator& by, std::string_view command,
+                             const json::Value& request);
 
   // In the order in which one refers to another.
   Config config_;

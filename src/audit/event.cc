@@ -170,7 +170,7 @@ std::string render(const ServiceEvent& event) {
   member(json, "eventVersion", kEventVersion);
   json.key("userIdentity").begin_object();
   member_if_any(json, "accountId", event.account_id);
-  member(json, "invokedBy", kAwsInternal);
+  member(json, "invokedBy", event.invoked_by);
   json.end_object();
   member(json, "eventTime", to_iso8601(event.time));
   member(json, "eventSource", event.event_source);
@@ -243,6 +243,30 @@ ServiceEvent rotate_wrapping_key_event(const std::string& previous, const std::s
   event.event_name = "RotateWrappingKey";
   event.event_id = std::move(event_id);
   event.service_event_details = details.text();
+  return event;
+}
+
+ServiceEvent operator_change_event(const OperatorChange& change, TimePoint time,
+                                   std::string event_id) {
+  json::Writer details;
+  details.begin_object();
+  details.key("operator").begin_object().key("uid").integer(change.uid).end_object();
+  member_if_any(details, "principalArn", change.principal_arn);
+  member_if_any(details, "accessKeyId", change.access_key_id);
+  member_if_any(details, "previousAccessKeyId", change.previous_access_key_id);
+  details.end_object();
+
+  ServiceEvent event;
+  event.time = time;
+  event.invoked_by = "Operator";
+  event.event_source = "iam.amazonaws.com";
+  event.event_name = change.event_name;
+  event.account_id = change.account_id;
+  event.event_id = std::move(event_id);
+  event.service_event_details = details.text();
+  if (!change.resource_type.empty()) {
+    event.resources = {{change.account_id, change.resource_type, change.principal_arn}};
+  }
   return event;
 }
 

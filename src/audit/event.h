@@ -86,10 +86,11 @@ struct ApiCallEvent {
 };
 
 /// What the service did by itself: RotateKey, DeleteKey, DeleteExpiredKeyMaterial, and
-/// RotateWrappingKey, which AWS has not. It has no caller and no request. What is empty is left out
-/// where it says to whom an event belongs.
+/// RotateWrappingKey, which AWS has not; and what it did at an operator's command. It has no caller
+/// and no request. What is empty is left out where it says to whom an event belongs.
 struct ServiceEvent {
   TimePoint time;
+  std::string invoked_by = "AWS Internal";
   std::string event_source = "kms.amazonaws.com";
   std::string event_name;
   std::string region;
@@ -109,6 +110,17 @@ struct Rotation {
   std::string key_arn;
   std::string previous_key_material_id;
   std::string current_key_material_id;
+};
+
+/// What an operator's command changed of who may call. Empty members are left out.
+struct OperatorChange {
+  std::string event_name;
+  std::uint32_t uid = 0;  ///< of the user that gave the command
+  std::string account_id{};
+  std::string principal_arn{};
+  std::string resource_type{};  ///< of the principal: `AWS::IAM::User`
+  std::string access_key_id{};
+  std::string previous_access_key_id{};
 };
 
 /// A record on one line, without a line end.
@@ -134,5 +146,9 @@ ServiceEvent delete_expired_key_material_event(const std::string& key_arn,
 /// deployment, and so to no account and no region. The names are 64 hex characters.
 ServiceEvent rotate_wrapping_key_event(const std::string& previous, const std::string& current,
                                        TimePoint time, std::string event_id);
+
+/// The event of a change that an operator made.
+ServiceEvent operator_change_event(const OperatorChange& change, TimePoint time,
+                                   std::string event_id);
 
 }  // namespace keyhold::audit

@@ -180,17 +180,19 @@ void Recovery::recover() {
       return;
     }
     ++failed_trials_;
-    log::error("token: not back: " + restarted.error().detail());
+    const Error& error = restarted.error();
+    const std::string why(error.detail().empty() ? error.message() : error.detail());
+    log::error("token: not back: " + why);
     if (!actions_.may_try_again()) {
       take(BreakerEvent::kPinRefused);
       given_up_ = true;
-      note(Trouble::kPinRefused, restarted.error().detail());
+      note(Trouble::kPinRefused, why);
       log::error("token: not tried again, so that nobody locks it; restart with the right PIN");
       changed_.wait(lock, [this] { return ending_; });
       return;
     }
     take(BreakerEvent::kTrialFailed);
-    last_error_ = restarted.error().detail();
+    last_error_ = why;
     if (!wait(lock, jittered(pause, random_))) return;
     pause = std::min(pause * 2, profile_.backoff_last);
   }

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "pkcs11/slot.h"
+#include "token/folder_lock.h"
 #include "token/storage_folders.h"
 #include "token/token_error.h"
 
@@ -58,6 +59,8 @@ Result<std::vector<std::string>> prepare_softhsm(const SoftHsmRequest& request) 
   if (!folder.is_absolute()) return internal("preparing SoftHSM: the folder's path is relative");
   TRY(make_folder(folder));
 
+  FolderLock lock;
+  TRY(lock.take(folder));
   std::error_code error;
   if (!fs::exists(made, error)) {
     fs::remove_all(tokens, error);
@@ -91,6 +94,12 @@ std::vector<std::string> softhsm_overrides(const std::string& folder, std::strin
 SoftHsmToken softhsm_token(const std::string& folder) {
   std::error_code error;
   return fs::exists(fs::path(folder) / kMade, error) ? SoftHsmToken::kMade : SoftHsmToken::kNone;
+}
+
+fs::path softhsm_folder_of(const fs::path& configuration) {
+  const fs::path folder = configuration.parent_path();
+  if (configuration.filename() != kConfiguration) return {};
+  return softhsm_token(folder.string()) == SoftHsmToken::kMade ? folder : fs::path();
 }
 
 }  // namespace keyhold::token

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "token/softhsm.h"
 #include "token/storage_folders.h"
 #include "token/token.h"
 
@@ -17,6 +18,7 @@ namespace {
 // file of PINs then).
 constexpr int kLooks = 5;
 constexpr auto kBetweenLooks = std::chrono::milliseconds(20);
+constexpr const char* kSoftHsmConfiguration = "SOFTHSM2_CONF";
 
 StorageFolders folders(const Profile& profile) {
   return StorageFolders(profile.sync_folders, profile.token_object_copy);
@@ -53,6 +55,9 @@ Result<std::unique_ptr<TokenLink>> TokenLink::open(const Profile& profile, Secre
   Secret whole =
       profile.pin_format == kPinPlace ? std::move(pin) : formatted(profile.pin_format, pin);
   std::unique_ptr<TokenLink> link(new TokenLink(profile, std::move(whole)));
+  if (const char* configuration = std::getenv(kSoftHsmConfiguration)) {
+    link->softhsm_configuration_ = configuration;
+  }
   pkcs11::ModuleOptions options;
   options.path = profile.module;
   options.locking = profile.init_locking == InitLocking::kOperatingSystem
@@ -236,11 +241,18 @@ pkcs11::Result<std::vector<pkcs11::ObjectHandle>> TokenLink::find_objects(
   });
 }
 
+Result<void> TokenLink::take_folder() {
+  const auto folder = softhsm_folder_of(softhsm_configuration_);
+  if (folder.empty()) return {};
+  return lock_.take(folder);
+}
+
 Result<void> TokenLink::restart() {
   auto suspension = pool_->suspend(profile_.call_timeout);
   if (!suspension) return to_error(suspension.error(), "waiting for sessions");
   may_pass_ = true;
   objects_->end();
+  TRY(take_folder());
   const auto restored = folders(profile_).restore_token_objects();
   if (!restored) return unavailable(restored.error().detail());
   const auto started = module_->start();
@@ -250,6 +262,7 @@ Result<void> TokenLink::restart() {
     return unavailable(started.error().text());
   }
   TRY_ASSIGN(const pkcs11::TokenInfo found, find());
+  TRY(take_folder());  // which may have come back in between
   {
     std::lock_guard lock(info_mutex_);
     info_ = found;

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "base/bytes.h"
@@ -12,6 +13,7 @@
 #include "pkcs11/object.h"
 #include "pkcs11/session_pool.h"
 #include "pkcs11/slot.h"
+#include "token/folder_lock.h"
 #include "token/profile.h"
 #include "token/session_objects.h"
 #include "token/token_error.h"
@@ -98,7 +100,8 @@ class TokenLink {
 
   /// C_Finalize if need be, C_Initialize, the token looked up by label and serial wherever it is
   /// now, login. Nobody may be inside a call. A PIN that was refused is not tried again, and
-  /// another token than the first is not taken for it.
+  /// another token than the first is not taken for it. kValidation if another process has the token
+  /// of a SoftHSM folder that Keyhold made.
   Result<void> restart();
 
   bool pin_refused() const;
@@ -118,6 +121,7 @@ class TokenLink {
 
   /// Logs in again if the login was lost.
   pkcs11::Result<void> expect_login();
+  Result<void> take_folder();
   pkcs11::Result<Bytes> encrypt_under(const pkcs11::Mechanism& mechanism, pkcs11::ObjectHandle key,
                                       ByteView plaintext);
   TokenLink(const Profile& profile, Secret pin) : profile_(profile), pin_(std::move(pin)) {}
@@ -126,6 +130,8 @@ class TokenLink {
 
   const Profile profile_;
   const Secret pin_;
+  std::string softhsm_configuration_;
+  FolderLock lock_;  ///< longer than the module
   std::shared_ptr<pkcs11::Module> module_;
   pkcs11::TokenInfo info_{};
   mutable std::mutex info_mutex_;

@@ -184,5 +184,41 @@ TEST(ServiceEvent, ARotationOfTheWrappingKeyBelongsToNoAccountAndNoRegion) {
     "eventCategory":"Management"})"));
 }
 
+TEST(ServiceEvent, AChangeByAnOperatorSaysWhoAndWhat) {
+  OperatorChange change;
+  change.event_name = "RotateAccessKey";
+  change.uid = 1000;
+  change.account_id = "111122223333";
+  change.principal_arn = "arn:aws:iam::111122223333:user/ann";
+  change.resource_type = "AWS::IAM::User";
+  change.access_key_id = "AKIANEW";
+  change.previous_access_key_id = "AKIAOLD";
+  EXPECT_EQ(
+      sorted(render(operator_change_event(change, kTime, "a24b3967-ddad-417f-9b22-2332b918db06"))),
+      sorted(R"({
+    "eventVersion":"1.11","userIdentity":{"accountId":"111122223333","invokedBy":"Operator"},
+    "eventTime":"2025-05-20T20:46:16Z","eventSource":"iam.amazonaws.com",
+    "eventName":"RotateAccessKey","sourceIPAddress":"AWS Internal","userAgent":"AWS Internal",
+    "requestParameters":null,"responseElements":null,
+    "eventID":"a24b3967-ddad-417f-9b22-2332b918db06","readOnly":false,
+    "resources":[{"accountId":"111122223333","type":"AWS::IAM::User",
+                  "ARN":"arn:aws:iam::111122223333:user/ann"}],
+    "eventType":"AwsServiceEvent","managementEvent":true,"recipientAccountId":"111122223333",
+    "serviceEventDetails":{"operator":{"uid":1000},
+                           "principalArn":"arn:aws:iam::111122223333:user/ann",
+                           "accessKeyId":"AKIANEW","previousAccessKeyId":"AKIAOLD"},
+    "eventCategory":"Management"})"));
+}
+
+TEST(ServiceEvent, AChangeOfNoPrincipalBelongsToNoAccount) {
+  OperatorChange change;
+  change.event_name = "ReloadPrincipals";
+  const std::string line =
+      render(operator_change_event(change, kTime, "a24b3967-ddad-417f-9b22-2332b918db06"));
+  EXPECT_NE(line.find(R"("userIdentity":{"invokedBy":"Operator"})"), std::string::npos) << line;
+  EXPECT_NE(line.find(R"("serviceEventDetails":{"operator":{"uid":0}})"), std::string::npos);
+  EXPECT_NE(line.find(R"("resources":[])"), std::string::npos) << line;
+}
+
 }  // namespace
 }  // namespace keyhold::audit

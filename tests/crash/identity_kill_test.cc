@@ -78,7 +78,8 @@ struct Identities {
   Result<void> put(std::string_view definition) {
     Bytes text(definition.begin(), definition.end());
     TRY_ASSIGN(const auto document, json::Document::parse(text));
-    return principals.put(document.root());
+    TRY(principals.put(document.root()));
+    return {};
   }
   bool has_role() const { return principals.directory().exists(kRoleArn); }
   std::string team() const {
@@ -108,9 +109,14 @@ Result<void> make_role(Identities& all, const Notes&) { return all.put(kRole); }
 
 Result<void> make_key(Identities& all, const Notes& notes) {
   TRY_ASSIGN(const auto made, all.credentials.create(kAccount, "user/ann"));
-  notes.write("made", made.access_key_id);
-  notes.write("secret", made.secret_access_key.text());
+  notes.write("made", made.key.access_key_id);
+  notes.write("secret", made.key.secret_access_key.text());
   return {};
+}
+
+Result<void> outcome(const Result<IdentityChange>& change) {
+  if (!change) return change.error();
+  return change->in_effect;
 }
 
 /// Whether the access key that was made is active; it must be there, with its secret.
@@ -136,16 +142,22 @@ constexpr auto kOperations = std::to_array<Operation>({
        return all.team() == "red";
      }},
     {"remove", make_role,
-     [](Identities& all, const Notes&) { return all.principals.remove(kAccount, "role/app"); },
+     [](Identities& all, const Notes&) {
+       return outcome(all.principals.remove(kAccount, "role/app"));
+     },
      [](Identities& all, const Notes&) -> std::optional<bool> { return !all.has_role(); }},
     {"revokeRole", make_role,
-     [](Identities& all, const Notes&) { return all.principals.revoke_role(kAccount, "role/app"); },
+     [](Identities& all, const Notes&) {
+       return outcome(all.principals.revoke_role(kAccount, "role/app"));
+     },
      [](Identities& all, const Notes&) -> std::optional<bool> {
        if (!all.has_role()) return std::nullopt;
        return all.principals.revocations().is_revoked(kRoleArn, "", kms::testing::kStart);
      }},
     {"revokeAccessKey", nothing,
-     [](Identities& all, const Notes&) { return all.principals.revoke_access_key(kSessionKey); },
+     [](Identities& all, const Notes&) {
+       return outcome(all.principals.revoke_access_key(kSessionKey));
+     },
      [](Identities& all, const Notes&) -> std::optional<bool> {
        return all.principals.revocations().is_revoked("", kSessionKey, kms::testing::kStart);
      }},
@@ -159,7 +171,8 @@ constexpr auto kOperations = std::to_array<Operation>({
      }},
     {"disable", make_key,
      [](Identities& all, const Notes& notes) {
-       return all.credentials.set_status(notes.one("made"), store::CredentialStatus::kDisabled);
+       return outcome(
+           all.credentials.set_status(notes.one("made"), store::CredentialStatus::kDisabled));
      },
      [](Identities& all, const Notes& notes) -> std::optional<bool> {
        const auto active = is_active(all, notes);
@@ -168,10 +181,12 @@ constexpr auto kOperations = std::to_array<Operation>({
     {"enable",
      [](Identities& all, const Notes& notes) -> Result<void> {
        TRY(make_key(all, notes));
-       return all.credentials.set_status(notes.one("made"), store::CredentialStatus::kDisabled);
+       return outcome(
+           all.credentials.set_status(notes.one("made"), store::CredentialStatus::kDisabled));
      },
      [](Identities& all, const Notes& notes) {
-       return all.credentials.set_status(notes.one("made"), store::CredentialStatus::kActive);
+       return outcome(
+           all.credentials.set_status(notes.one("made"), store::CredentialStatus::kActive));
      },
      is_active},
 });

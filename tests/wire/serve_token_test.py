@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """`keyhold serve` and its token: absent, failing, hanging, removed, worn out."""
 
+import fcntl
 import http.client
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -63,6 +65,54 @@ class TokenTest(ServeCase):
         os.rename(self.token + ".away", self.token)
         self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
         self.assertEqual(client.decrypt(sealed), b"text")
+
+    def test_is_one_services_at_a_time(self):
+        self.init()
+        mine = dict(self.settings)
+        self.start()
+        key = self.client().call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.settings["data.folder"] = self.data + ".other"
+        self.settings["token.pin_source"] = "file:" + os.path.join(self.data, "pin")
+        self.write_config()
+        refusal = f"keyhold: the token's folder {self.token} is in use by another process\n"
+        self.assertEqual(self.keyhold("init", "--config", self.config, code=2).stderr, refusal)
+        check = ["token", "check", "--pin-file", os.path.join(self.data, "pin")]
+        for setting in (
+            "module.path=" + service.softhsm_module(),
+            "module.env.SOFTHSM2_CONF=" + os.path.join(self.token, "softhsm2.conf"),
+        ):
+            check += ["--set", setting]
+        self.assertEqual(self.keyhold(*check, "--label", "keyhold", code=2).stderr, refusal)
+        # With a store of its own, which knows the token.
+        store = [name for name in os.listdir(self.data) if name.startswith("keyhold.db")]
+        for name in store:
+            shutil.copy(os.path.join(self.data, name), self.data + ".other")
+        said = self.keyhold("serve", "--config", self.config, code=2).stderr
+        self.assertTrue(said.endswith(refusal), said)
+        said = self.keyhold("reconcile", "--config", self.config, code=2).stderr
+        self.assertEqual(said, refusal)
+        self.keyhold("token", "list", "--config", self.config)  # logs in to nothing
+        self.client().encrypt(key, b"text")
+        self.end()
+        self.keyhold(*check, "--label", "keyhold")
+        self.keyhold("reconcile", "--config", self.config)
+        self.settings = mine
+        self.write_config()
+        self.start()
+        self.client().encrypt(key, b"text")
+
+    def test_that_another_process_has_when_it_comes_back_is_waited_for(self):
+        self.init()
+        os.rename(self.token, self.token + ".away")
+        self.start(ready=False)
+        self.wait_until(lambda: self.page("/readyz")[0] == 503, "an answer")
+        lock = os.open(os.path.join(self.token + ".away", "token-lock"), os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.rename(self.token + ".away", self.token)
+        self.wait_for_line("token: not back: .* is in use by another process")
+        self.assertEqual(self.page("/readyz")[0], 503)
+        os.close(lock)
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
 
     def test_that_opens_slowly_is_there_when_the_supervisor_hears_of_the_service(self):
         self.init()

@@ -1,5 +1,7 @@
 #include "app/commands/dev.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -104,17 +106,23 @@ struct Access {
   bool made = false;
 };
 
-Result<Access> open_access(const DataFolder& folder, const Config& config,
-                           CredentialStore& credentials) {
+Result<Access> open_access(const DataFolder& folder, const Config& config, Assembly& assembly) {
+  CredentialStore& credentials = assembly.credentials();
   TRY_ASSIGN(auto given, access_key_from_environment());
   Access access;
+  std::optional<IdentityChange> change;
   if (given) {
-    TRY(credentials.put(config.account, config.administrator, *given));
+    TRY_ASSIGN(change, credentials.put(config.account, config.administrator, *given));
     access.key = std::move(*given);
   } else {
     TRY_ASSIGN(auto found, credentials.ensure(config.account, config.administrator));
     access.key = std::move(found.key);
-    access.made = found.made;
+    change = std::move(found.made);
+    access.made = change.has_value();
+  }
+  if (change) {
+    TRY(assembly.recorder().record_change("CreateAccessKey", Operator{::getuid()}, *change));
+    TRY(change->in_effect);
   }
   std::string text = credentials_file(access.key);
   const auto written = write_private_file(folder.file(kCredentialsFile), text);
@@ -186,7 +194,7 @@ Result<void> serve(const DevOptions& options) {
   TRY_ASSIGN(const auto service, RunningService::start(std::move(start)));
   TRY_ASSIGN(Assembly * assembly, service->wait_until_assembled());
   const Config& config = service->config();
-  TRY_ASSIGN(const auto access, open_access(folder, config, assembly->credentials()));
+  TRY_ASSIGN(const auto access, open_access(folder, config, *assembly));
 
   const std::string& host = config.listen.host;
   const std::string url = scheme + (host.find(':') == std::string::npos ? host : "[" + host + "]") +

@@ -1,5 +1,7 @@
 #include "app/commands/init.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <iostream>
 
@@ -55,6 +57,7 @@ void print_access_key(const Config& config, const AccessKey& key) {
 }
 
 Result<void> prepare(const std::string& config_path) {
+  const Operator by{::getuid()};  // before this process becomes another user's
   TRY_ASSIGN(const Config config, load_config(config_path));
   log::set_level(log::Level::kWarning);
   TRY(become_owner_of(config.data_folder));
@@ -79,6 +82,8 @@ Result<void> prepare(const std::string& config_path) {
   TRY_ASSIGN(const auto access,
              assembly->credentials().ensure(config.account, config.administrator));
   if (access.made) {
+    TRY(recorder->record_change("CreateAccessKey", by, *access.made));
+    TRY(access.made->in_effect);
     print_access_key(config, access.key);
   } else {
     std::cout << "the administrator has an access key, " << access.key.access_key_id

@@ -1,5 +1,7 @@
 #include "app/commands/service_place.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <span>
 
@@ -17,6 +19,7 @@ namespace {
 
 /// Answers as the service would.
 Result<std::string> answer_here(const Config& config, std::string_view request) {
+  const Operator by{::getuid()};  // before this process becomes another user's
   TRY(become_owner_of(config.data_folder));
   std::error_code error;
   if (!std::filesystem::exists(config.store_file(), error)) {
@@ -39,7 +42,7 @@ Result<std::string> answer_here(const Config& config, std::string_view request) 
   TRY_ASSIGN(const auto document, json::Document::parse(std::span(
                                       reinterpret_cast<std::uint8_t*>(text.data()), text.size())));
   const auto command = document.root().member("command");
-  return assembly->answer(command ? command->string().value_or("") : "", document.root());
+  return assembly->answer(by, command ? command->string().value_or("") : "", document.root());
 }
 
 }  // namespace
