@@ -16,6 +16,10 @@ Result<token::Profile> read_token_profile(const Config& config);
 /// The PIN, from where the configuration or its `pkcs11:` URI says.
 Result<Secret> read_token_pin(const Config& config);
 
+/// Whether read_token_pin() would succeed; nothing is taken away. No PIN is needed yet where
+/// `keyhold init` makes both token and PIN.
+Result<void> check_token_pin(const Config& config);
+
 /// The label of a token that the service makes for itself.
 inline constexpr std::string_view kTokenLabel = "keyhold";
 

@@ -97,6 +97,35 @@ class ConfigTest(ServeCase):
         refused = self.keyhold("serve", "--config", self.config, code=2)
         self.assertIn(f"{self.config}:2: log.level", refused.stderr)
 
+    def test_check_names_what_a_start_would_be_refused_for(self):
+        self.make_certificate("one")
+        key = os.path.join(self.root, "private-key.pem")
+        self.settings["tls.certificate"] = os.path.join(self.root, "certificate.pem")
+        self.settings["tls.private_key"] = key
+        self.write_config()
+        self.keyhold("config", "check", "--config", self.config)  # before there is a PIN
+        self.init()
+        self.keyhold("config", "check", "--config", self.config)
+
+        def refused(sentence):
+            said = self.keyhold("config", "check", "--config", self.config, code=2).stdout
+            self.assertRegex(said, rf"\A{re.escape(self.config)}:\d+: .*{sentence}.*\n\Z")
+            started = self.keyhold("serve", "--config", self.config, code=2).stderr
+            self.assertRegex(started, sentence)
+
+        os.chmod(key, 0o644)
+        refused("every user of the machine may use the private key")
+        os.chmod(key, 0o600)
+        pin = os.path.join(self.data, "pin")
+        os.chmod(pin, 0o644)
+        refused("every user of the machine may use the file")
+        os.chmod(pin, 0o600)
+        self.write_config(token__module="/nowhere/module.so")
+        refused("/nowhere/module.so")
+        done = self.keyhold("config", "check", "--config", self.root, code=2)
+        self.assertEqual(done.stdout, f"{self.root}: cannot read {self.root}: Is a directory\n")
+        self.assertEqual(done.stderr, "")
+
     def test_regions_that_are_not_named_do_not_answer(self):
         self.write_config(regions=["eu-central-1"])
         self.init()

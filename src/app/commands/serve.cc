@@ -76,7 +76,7 @@ int run_serve(const std::string& config_path) {
 }
 
 int run_config_check(const std::string& config_path) {
-  const auto reading = read_config_file(config_path);
+  const auto reading = read_config_file(config_path, ConfigCheck::kStart);
   std::cout << print_problems(config_path, reading.problems);
   if (!reading.problems.empty()) return kExitUsersFault;
   std::cout << config_path << " is in order\n";
