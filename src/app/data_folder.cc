@@ -80,6 +80,13 @@ DataFolder::~DataFolder() {
   ::close(lock_);
 }
 
+Result<Presence> look_for(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return Presence::kThere;
+  if (!error) return Presence::kAbsent;
+  return Error(ErrorCode::kValidation, "cannot read " + path.string() + ": " + error.message());
+}
+
 Result<std::string> read_file(const std::filesystem::path& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return failed(path, "read");

@@ -52,4 +52,19 @@ Result<void> check_token_pin(const Config& config) {
   return check_pin(source);
 }
 
+Error unusable_token(const Error& error) {
+  if (error.code() == ErrorCode::kValidation) return error;
+  return Error(ErrorCode::kValidation,
+               "the token cannot be used: " +
+                   std::string(error.detail().empty() ? error.message() : error.detail()));
+}
+
+Result<std::unique_ptr<token::Pkcs11Token>> open_token(const token::Profile& profile, Secret pin,
+                                                       const Clock& clock, Random& random,
+                                                       token::WhenAbsent when_absent) {
+  auto opened = token::Pkcs11Token::open(profile, std::move(pin), clock, random, when_absent);
+  if (!opened) return unusable_token(opened.error());
+  return opened;
+}
+
 }  // namespace keyhold::app
