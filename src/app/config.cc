@@ -14,6 +14,16 @@ std::string in_data_folder(const Config& config, const std::string& given, std::
   return given.empty() ? (std::filesystem::path(config.data_folder) / name).string() : given;
 }
 
+/// Whether one socket keeps the other from being opened.
+bool collide(const ListenAddress& one, const ListenAddress& other) {
+  if (one.port == 0 || one.port != other.port) return false;
+  const auto covers = [](const std::string& host, const std::string& rest) {
+    const bool is_v4 = rest.find(':') == std::string::npos;
+    return host == rest || host == "::" || (host == "0.0.0.0" && is_v4);
+  };
+  return covers(one.host, other.host) || covers(other.host, one.host);
+}
+
 }  // namespace
 
 http::ServerOptions server_defaults() {
@@ -113,8 +123,10 @@ std::vector<ConfigConflict> find_conflicts(const Config& config) {
     conflict("token.pin_source", "is missing: it says where the token's PIN is read from");
   }
   const auto& admin = config.admin_listen;
-  if (admin && admin->port != 0 && *admin == config.listen) {
-    conflict("admin.listen", "is the address of listen.address");
+  if (admin && collide(*admin, config.listen)) {
+    conflict("admin.listen", *admin == config.listen
+                                 ? "is the address of listen.address"
+                                 : "is covered by listen.address, which has the same port");
   }
   return found;
 }

@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include "app/data_folder.h"
+#include "app/tls_files.h"
 #include "app/token_source.h"
+#include "token/token_uri.h"
 
 namespace keyhold::app {
 namespace {
@@ -61,6 +63,8 @@ std::optional<std::string> value_of(const toml::node& node, ValueForm form) {
 
 class Reader {
  public:
+  explicit Reader(ConfigCheck check) : check_(check) {}
+
   ConfigReading read(std::string_view text) {
     try {
       read_table(toml::parse(text), "");
@@ -166,22 +170,74 @@ class Reader {
         {"tls.certificate", config.tls.certificate},
         {"tls.client_authorities", config.tls.client_authorities},
         {"tls.private_key", config.tls.private_key}};
+    bool is_tls_there = !config.tls.certificate.empty() && !config.tls.private_key.empty();
     for (const auto& [key, path] : files) {
       if (path.empty() || ::access(path.c_str(), R_OK) == 0) continue;
+      if (key.starts_with("tls.")) is_tls_there = false;
       problem(line_of_key(key), std::string(key) + ": " + path + " cannot be read");
     }
-    const auto profile = read_token_profile(config);
-    if (profile) return;
-    std::size_t line = line_of_key("token.profile");
-    for (const auto& [name, at] : lines_) {
-      const bool named =
-          name.starts_with(kProfilePrefix) &&
-          profile.error().message().find(name.substr(kProfilePrefix.size())) != std::string::npos;
-      if (named) line = at;
+    if (check_ == ConfigCheck::kStart && is_tls_there) check_tls();
+    if (!config.token_uri.empty()) {
+      if (const auto address = token::read_token_uri(config.token_uri); !address) {
+        return problem(line_of_key("token.uri"), address.error().message());
+      }
     }
-    problem(line, profile.error().message());
+    const auto profile = read_token_profile(config);
+    if (!profile) {
+      std::istringstream sentences(profile.error().message());
+      for (std::string line; std::getline(sentences, line);) {
+        problem(line_of_profile_problem(line), line);
+      }
+    } else if (check_ == ConfigCheck::kStart) {
+      check_module(profile->module);
+    }
+    if (check_ == ConfigCheck::kStart) check_pin();
   }
 
+  /// Of a value in this file, or of the line that names the profile.
+  std::size_t line_of_profile_problem(std::string_view sentence) const {
+    for (const auto& [name, line] : lines_) {
+      if (!name.starts_with(kProfilePrefix)) continue;
+      const std::string start = "profile: " + name.substr(kProfilePrefix.size()) + ":";
+      if (sentence.starts_with(start)) return line;
+    }
+    return line_of_key("token.profile");
+  }
+
+  void check_module(const std::string& path) {
+    // A bare name is looked for along the system's path.
+    if (path.find('/') == std::string::npos || ::access(path.c_str(), R_OK) == 0) return;
+    std::size_t line = line_of_key("token.profile");
+    for (const char* key : {"token.uri", "token.module", "profile.module.path"}) {
+      if (const std::size_t at = line_of_key(key); at != 0) line = at;
+    }
+    problem(line, "the token's module " + path + " cannot be read");
+  }
+
+  void check_tls() {
+    const auto tls = check_tls_files(reading_.config.tls);
+    if (tls) return;
+    const std::string sentence = tls.error().message();
+    const auto is_of = [&sentence](std::string_view what) {
+      return sentence.find(what) != std::string::npos;
+    };
+    const char* key = is_of("client")        ? "tls.client_authorities"
+                      : is_of("private key") ? "tls.private_key"
+                                             : "tls.certificate";
+    problem(line_of_key(key), std::string(key) + ": " + sentence);
+  }
+
+  void check_pin() {
+    const Config& config = reading_.config;
+    // That none is named is said already.
+    if (config.pin_source.kind == PinSource::Kind::kNone && config.token_uri.empty()) return;
+    const auto pin = check_token_pin(config);
+    if (pin) return;
+    const std::size_t line = line_of_key("token.pin_source");
+    problem(line != 0 ? line : line_of_key("token.uri"), pin.error().message());
+  }
+
+  const ConfigCheck check_;
   ConfigReading reading_;
   std::map<std::string, std::size_t, std::less<>> lines_;
   std::map<std::string, std::string, std::less<>> values_;
@@ -203,11 +259,13 @@ std::string_view written_as(ValueForm form) {
 
 }  // namespace
 
-ConfigReading read_config(std::string_view text) { return Reader().read(text); }
+ConfigReading read_config(std::string_view text, ConfigCheck check) {
+  return Reader(check).read(text);
+}
 
-ConfigReading read_config_file(const std::string& path) {
+ConfigReading read_config_file(const std::string& path, ConfigCheck check) {
   const auto text = read_file(path);
-  if (text) return read_config(*text);
+  if (text) return read_config(*text, check);
   ConfigReading reading;
   reading.problems.push_back({0, text.error().message()});
   return reading;

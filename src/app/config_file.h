@@ -1,6 +1,7 @@
 // The configuration file: TOML, read with every problem named by its line.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,12 +21,17 @@ struct ConfigReading {
   std::vector<ConfigProblem> problems;  ///< by line
 };
 
-/// Reads the text of a file for `keyhold serve`. The token's profile is read too, and whether the
-/// files that are named can be; nothing is changed and the token is not touched.
-ConfigReading read_config(std::string_view text);
+/// What is looked at beside the text.
+enum class ConfigCheck : std::uint8_t {
+  kText,   ///< the token's profile, and whether the files that are named can be read
+  kStart,  ///< and what a start needs of them: certificate and key, PIN, module
+};
+
+/// Reads the text of a file for `keyhold serve`. Nothing is changed and the token is not touched.
+ConfigReading read_config(std::string_view text, ConfigCheck check = ConfigCheck::kText);
 
 /// The same of a file; one that cannot be read is a problem of line 0.
-ConfigReading read_config_file(const std::string& path);
+ConfigReading read_config_file(const std::string& path, ConfigCheck check = ConfigCheck::kText);
 
 /// `FILE:LINE: sentence`, a line each.
 std::string print_problems(const std::string& path, const std::vector<ConfigProblem>& problems);

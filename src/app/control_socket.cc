@@ -186,6 +186,7 @@ Result<std::string> ask_service(const std::filesystem::path& socket, std::string
     ~Closer() { ::close(fd); }
   } closer{connection};
   if (::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == EACCES) return failed("cannot ask the service at " + socket.string());
     return Error(ErrorCode::kValidation, "no service answers at " + socket.string());
   }
   if (!write_all(connection, std::string(request) + "\n")) return failed("cannot ask the service");

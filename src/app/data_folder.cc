@@ -7,8 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 
 namespace keyhold::app {
@@ -82,11 +80,35 @@ DataFolder::~DataFolder() {
   ::close(lock_);
 }
 
+Result<Presence> look_for(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return Presence::kThere;
+  if (!error) return Presence::kAbsent;
+  return Error(ErrorCode::kValidation, "cannot read " + path.string() + ": " + error.message());
+}
+
 Result<std::string> read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return failed(path, "read");
-  std::string content{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (in.bad()) return failed(path, "read");
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return failed(path, "read");
+  struct stat state {};
+  // Room for the whole at once, so that what may be a secret is not left behind by a string that
+  // grows.
+  std::string content(::fstat(file, &state) == 0 ? static_cast<std::size_t>(state.st_size) + 1 : 1,
+                      '\0');
+  std::size_t size = 0;
+  while (true) {
+    if (size == content.size()) content.resize(2 * size);
+    const auto got = ::read(file, content.data() + size, content.size() - size);
+    if (got < 0) {
+      auto error = failed(path, "read");
+      ::close(file);
+      return error;
+    }
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  ::close(file);
+  content.resize(size);
   return content;
 }
 

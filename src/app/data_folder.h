@@ -1,6 +1,7 @@
 // The folder in which one process keeps everything it must find again.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -43,6 +44,10 @@ inline constexpr std::string_view kPinFile = "pin";
 inline constexpr std::string_view kCredentialsFile = "credentials";
 inline constexpr std::string_view kSocketFile = "keyhold.sock";
 inline constexpr std::string_view kAuditFolder = "audit";
+
+/// Whether it is there. kValidation with a sentence if that cannot be told: who asks may not look.
+enum class Presence : std::uint8_t { kAbsent, kThere };
+Result<Presence> look_for(const std::filesystem::path& path);
 
 /// The whole of a small file. kValidation with a sentence if it cannot be read.
 Result<std::string> read_file(const std::filesystem::path& path);

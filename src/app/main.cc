@@ -1,7 +1,11 @@
 // The command line.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
+#include <span>
+#include <string>
+#include <string_view>
 
 #include "app/commands/dev.h"
 #include "app/commands/identity_commands.h"
@@ -27,6 +31,22 @@ std::string settings_help() {
   }
   return text +
          "  profile.SECTION.KEY\n      a single value of the token's profile, as in hsm-config/\n";
+}
+
+/// The word that should be a command and is none, with those before it; empty: there is no such
+/// word.
+std::string unknown_command(const CLI::App& cli, std::span<char* const> words) {
+  const CLI::App* at = &cli;
+  std::string path;
+  for (const std::string_view word : words) {
+    if (word.starts_with('-') || at->get_require_subcommand_min() == 0) return "";
+    const auto known =
+        at->get_subcommands([word](const CLI::App* each) { return each->get_name() == word; });
+    path += (path.empty() ? "" : " ") + std::string(word);
+    if (known.empty()) return path;
+    at = known.front();
+  }
+  return "";
 }
 
 int run(int argc, char** argv) {
@@ -99,7 +119,12 @@ int run(int argc, char** argv) {
     cli.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return cli.exit(error);  // --help, --version
-    std::cerr << "keyhold: " << error.what() << "\n";
+    const std::span<char* const> words(argv + 1, argv + std::max(argc, 1));
+    const std::string unknown = unknown_command(cli, words);
+    std::cerr << "keyhold: "
+              << (unknown.empty() ? error.what()
+                                  : "there is no command '" + unknown + "'; --help names them")
+              << "\n";
     return kUsersFault;
   }
   operator_options.form = as_json ? OutputForm::kJson : OutputForm::kText;

@@ -45,11 +45,17 @@ Result<Secret> read_pin_file(const std::string& path) {
   return pin;
 }
 
-Result<Secret> read_pin_variable(const std::string& name) {
+/// The variable's value, where it stands.
+Result<char*> find_pin_variable(const std::string& name) {
   char* value = std::getenv(name.c_str());
   if (value == nullptr || *value == '\0') {
     return unreadable("the environment", "there is no " + name);
   }
+  return value;
+}
+
+Result<Secret> read_pin_variable(const std::string& name) {
+  TRY_ASSIGN(char* value, find_pin_variable(name));
   Secret pin{std::string_view(value)};
   wipe(value, std::strlen(value));
   ::unsetenv(name.c_str());
@@ -97,6 +103,17 @@ Result<Secret> read_pin(const PinSource& source) {
       return read_pin_variable(source.name);
   }
   return Error(ErrorCode::kValidation, "token.pin_source does not say where the token's PIN is");
+}
+
+Result<void> check_pin(const PinSource& source) {
+  if (source.kind == PinSource::Kind::kEnvironment) {
+    TRY(find_pin_variable(source.name));
+    return {};
+  }
+  const bool outside = std::getenv("CREDENTIALS_DIRECTORY") == nullptr;
+  if (source.kind == PinSource::Kind::kCredential && outside) return {};
+  TRY(read_pin(source));
+  return {};
 }
 
 }  // namespace keyhold::app

@@ -29,4 +29,8 @@ Result<PinSource> parse_pin_source(std::string_view text);
 /// is empty, or is a file that every user may read.
 Result<Secret> read_pin(const PinSource& source);
 
+/// The same of a source that is looked at and stays as it is. A credential is systemd's to give,
+/// and nothing is said of one outside a unit.
+Result<void> check_pin(const PinSource& source);
+
 }  // namespace keyhold::app

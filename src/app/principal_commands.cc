@@ -82,6 +82,19 @@ Answer revoke(PrincipalCommands& commands, const Operator& by, const json::Value
                            : principals.revoke_role(account_of(commands, request), role));
 }
 
+/// An access key of a user that is not defined could call nothing, and would be of whoever is made
+/// under that name later. Root needs no definition.
+Result<void> check_known(PrincipalCommands& commands, std::string_view account,
+                         std::string_view principal) {
+  TRY_ASSIGN(const auto who, iam::parse_principal(principal, account));
+  if (who.type == iam::PrincipalType::kRoot) return {};
+  const auto known =
+      Row::principals(commands).directory().find(iam::IdentityKind::kUser, who.account, who.name);
+  if (known && known->principal.arn == who.arn) return {};
+  return Error(ErrorCode::kNotFound, "there is no " + std::string(principal) + " in account " +
+                                         who.account + "; `keyhold principal put` makes one");
+}
+
 std::string shown_once(const AccessKey& key) {
   json::Writer writer;
   writer.begin_object().key("accessKeyId").string(key.access_key_id);
@@ -91,8 +104,10 @@ std::string shown_once(const AccessKey& key) {
 
 Answer create_credential(PrincipalCommands& commands, const Operator& by,
                          const json::Value& request) {
-  TRY_ASSIGN(const auto made, Row::credentials(commands).create(account_of(commands, request),
-                                                                text_of(request, "principal")));
+  const std::string account = account_of(commands, request);
+  const std::string principal = text_of(request, "principal");
+  TRY(check_known(commands, account, principal));
+  TRY_ASSIGN(const auto made, Row::credentials(commands).create(account, principal));
   TRY(tell(commands, by, "CreateAccessKey", made.change));
   return shown_once(made.key);
 }
@@ -105,6 +120,7 @@ Answer rotate_credential(PrincipalCommands& commands, const Operator& by,
   if (old == all.end()) {
     return Error(ErrorCode::kNotFound, "there is no access key " + access_key_id);
   }
+  TRY(check_known(commands, old->account, old->principal));
   TRY_ASSIGN(const auto made, Row::credentials(commands).create(old->account, old->principal));
   TRY(tell(commands, by, "RotateAccessKey", made.change, access_key_id));
   return shown_once(made.key);

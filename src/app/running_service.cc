@@ -9,6 +9,7 @@
 #include "app/admin_pages.h"
 #include "app/config_file.h"
 #include "app/tls_files.h"
+#include "app/token_source.h"
 #include "base/log.h"
 #include "http/worker_pool.h"
 
@@ -169,14 +170,7 @@ bool RunningService::may_pass(const Error& error) const {
 
 Result<void> RunningService::try_to_assemble() {
   if (token_ == nullptr) {
-    auto opened =
-        token::Pkcs11Token::open(profile_, std::move(pin_), wall_clock_, random_, when_absent_);
-    if (!opened && opened.error().code() == ErrorCode::kValidation) return opened.error();
-    if (!opened) {
-      // Starting again would change nothing, and a PIN that was refused must not be tried again.
-      return Error(ErrorCode::kValidation, "the token cannot be used", opened.error().detail());
-    }
-    token_ = std::move(*opened);
+    TRY_ASSIGN(token_, open_token(profile_, std::move(pin_), wall_clock_, random_, when_absent_));
     token_seen_.store(token_.get(), std::memory_order_release);
     if (token_->health().readiness != token::Readiness::kReady) {
       log::warning("the token is not there yet: " + token_->health().last_error);

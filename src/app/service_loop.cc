@@ -113,7 +113,9 @@ Result<ServiceEnd> run_service(RunningService& service, const Supervisor& superv
     }
   }
   supervisor.notify("STOPPING=1");
+  log::info("ending: calls that run are answered, and no others are taken");
   service.drain();
+  log::info("ended");
   return end;
 }
 

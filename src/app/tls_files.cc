@@ -36,6 +36,13 @@ Result<http::TlsOptions> read_tls_files(const TlsFiles& files) {
   return options;
 }
 
+Result<void> check_tls_files(const TlsFiles& files) {
+  if (files.certificate.empty()) return {};
+  TRY_ASSIGN(const auto options, read_tls_files(files));
+  TRY(http::TlsContext::make(options));
+  return {};
+}
+
 Result<http::TlsOptions> made_tls_files(const DataFolder& folder) {
   const auto certificate = folder.file(kMadeCertificateFile);
   const auto key = folder.file(kMadeKeyFile);

@@ -2,14 +2,13 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
-#include <sstream>
 
 #include "token/pkcs11_names.h"
 
@@ -255,27 +254,61 @@ const std::map<std::string, Read, std::less<>>& readers() {
   return kReaders;
 }
 
-Result<void> apply(std::string_view key, const toml::node& node, Profile& profile) {
+/// Why a value cannot be taken.
+std::optional<std::string_view> apply(std::string_view key, const toml::node& node,
+                                      Profile& profile) {
   const auto reader = readers().find(key);
-  if (reader == readers().end()) return refused(key, "unknown key");
-  if (const auto wrong = reader->second(node, profile)) return refused(key, *wrong);
-  return {};
+  if (reader == readers().end()) return "unknown key";
+  return reader->second(node, profile);
 }
 
-Result<toml::table> parse_toml(std::string_view text, std::string_view what) {
+struct Problem {
+  std::size_t line;  ///< 0: of an override, or of the whole
+  std::string key;   ///< may be empty
+  std::string why;
+};
+
+std::string sentence(const Problem& problem, const std::string& path) {
+  const std::string what = (problem.key.empty() ? "" : problem.key + ": ") + problem.why;
+  if (problem.line == 0) return "profile: " + what;
+  if (!path.empty()) return path + ":" + std::to_string(problem.line) + ": " + what;
+  return "profile: " + what +
+         (problem.key.empty() ? " (line " + std::to_string(problem.line) + ")" : "");
+}
+
+/// Reads a text as far as it can be understood.
+void read_text(std::string_view text, Profile& profile, std::vector<Problem>& problems) {
+  toml::table document;
   try {
-    return toml::parse(text);
+    document = toml::parse(text);
   } catch (const toml::parse_error& error) {
-    std::ostringstream where;
-    where << error.description() << " (line " << error.source().begin.line << ")";
-    return refused(what, where.str());
+    problems.push_back({error.source().begin.line, "", std::string(error.description())});
+    return;
   }
+  for (const auto& [section, content] : document) {
+    const toml::table* table = content.as_table();
+    const std::string prefix = std::string(section.str()) + ".";
+    const auto first = readers().lower_bound(prefix);
+    const bool known = first != readers().end() && first->first.starts_with(prefix);
+    if (table == nullptr || !known) {
+      problems.push_back({content.source().begin.line, std::string(section.str()),
+                          table == nullptr ? "unknown key" : "unknown section"});
+      continue;
+    }
+    for (const auto& [key, node] : *table) {
+      const std::string name = prefix + std::string(key.str());
+      if (const auto wrong = apply(name, node, profile)) {
+        problems.push_back({node.source().begin.line, name, std::string(*wrong)});
+      }
+    }
+  }
+  std::ranges::stable_sort(problems, {}, &Problem::line);
 }
 
-Result<void> apply_override(const std::string& line, Profile& profile) {
+std::optional<Problem> apply_override(const std::string& line, Profile& profile) {
   const std::size_t equals = line.find('=');
   if (equals == std::string::npos || equals == 0) {
-    return refused(line, "an override has the form section.key=value");
+    return Problem{0, line, "an override has the form section.key=value"};
   }
   const std::string key = line.substr(0, equals);
   const std::string value = line.substr(equals + 1);
@@ -286,44 +319,20 @@ Result<void> apply_override(const std::string& line, Profile& profile) {
     auto& env = profile.module_env;
     std::erase_if(env, [&](const auto& entry) { return entry.first == name; });
     env.emplace_back(name, value);
-    return {};
+    return std::nullopt;
   }
-  const auto parsed = parse_toml("value = " + value, key);
-  if (parsed && parsed->size() == 1) {
-    if (apply(key, *parsed->get("value"), profile)) return {};
+  try {
+    const toml::table parsed = toml::parse("value = " + value);
+    if (parsed.size() == 1 && !apply(key, *parsed.get("value"), profile)) return std::nullopt;
+  } catch (const toml::parse_error&) {  // it may be a bare word
   }
   // A bare word or path, as a shell leaves it after taking the quotes away.
-  return apply(key, toml::value<std::string>(value), profile);
+  const auto wrong = apply(key, toml::value<std::string>(value), profile);
+  return wrong ? std::optional(Problem{0, key, std::string(*wrong)}) : std::nullopt;
 }
 
-}  // namespace
-
-std::vector<MechanismType> wrap_mechanisms_of(const Profile& profile) {
-  if (profile.wrap_mechanism != 0) return {profile.wrap_mechanism};
-  std::vector<MechanismType> types;
-  for (const WrapMechanism& mechanism : wrap_mechanisms()) types.push_back(mechanism.type);
-  return types;
-}
-
-std::size_t iv_size_of(GcmIv iv) { return iv == GcmIv::kBehindMessage ? 16 : 12; }
-
-Result<Profile> parse_profile(std::string_view text, std::span<const std::string> overrides) {
-  TRY_ASSIGN(const toml::table document, parse_toml(text, ""));
-  Profile profile;
-  for (const auto& [section, content] : document) {
-    const toml::table* table = content.as_table();
-    if (table == nullptr) return refused(section.str(), "unknown key");
-    const std::string prefix = std::string(section.str()) + ".";
-    const auto first = readers().lower_bound(prefix);
-    if (first == readers().end() || !first->first.starts_with(prefix)) {
-      return refused(section.str(), "unknown section");
-    }
-    for (const auto& [key, node] : *table) {
-      TRY(apply(prefix + std::string(key.str()), node, profile));
-    }
-  }
-  for (const std::string& line : overrides) TRY(apply_override(line, profile));
-
+/// What is wrong with values that are right by themselves.
+Result<void> check_whole(const Profile& profile) {
   if (profile.module.empty()) return refused("module.path", "missing");
   if (profile.token_label.empty() && profile.token_serial.empty()) {
     return refused("token.label", "a label or a serial number must select the token");
@@ -344,14 +353,60 @@ Result<Profile> parse_profile(std::string_view text, std::span<const std::string
   if (profile.token_object_copy == TokenObjectCopy::kKept && profile.sync_folders.empty()) {
     return refused("storage.keep_token_object_copy", "needs sync_folders to know the folder");
   }
+  return {};
+}
+
+/// `path`: where the text is from; may be empty.
+Result<Profile> parse(std::string_view text, std::span<const std::string> overrides,
+                      const std::string& path) {
+  Profile profile;
+  std::vector<Problem> problems;
+  read_text(text, profile, problems);
+  for (const std::string& line : overrides) {
+    if (auto problem = apply_override(line, profile)) problems.push_back(std::move(*problem));
+  }
+  if (!problems.empty()) {
+    std::string sentences;
+    for (const Problem& problem : problems) {
+      sentences += (sentences.empty() ? "" : "\n") + sentence(problem, path);
+    }
+    return Error(ErrorCode::kValidation, std::move(sentences));
+  }
+  TRY(check_whole(profile));
   return profile;
 }
 
-Result<Profile> read_profile(const std::string& path, std::span<const std::string> overrides) {
+/// Nothing if it cannot be read.
+std::optional<std::string> text_of_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file.good() && !file.eof()) return refused(path, "cannot be read");
-  return parse_profile(text, overrides);
+  std::string text;
+  char buffer[4096];
+  while (file.read(buffer, sizeof buffer) || file.gcount() > 0) {
+    text.append(buffer, static_cast<std::size_t>(file.gcount()));
+  }
+  if (!file.eof()) return std::nullopt;
+  return text;
+}
+
+}  // namespace
+
+std::vector<MechanismType> wrap_mechanisms_of(const Profile& profile) {
+  if (profile.wrap_mechanism != 0) return {profile.wrap_mechanism};
+  std::vector<MechanismType> types;
+  for (const WrapMechanism& mechanism : wrap_mechanisms()) types.push_back(mechanism.type);
+  return types;
+}
+
+std::size_t iv_size_of(GcmIv iv) { return iv == GcmIv::kBehindMessage ? 16 : 12; }
+
+Result<Profile> parse_profile(std::string_view text, std::span<const std::string> overrides) {
+  return parse(text, overrides, "");
+}
+
+Result<Profile> read_profile(const std::string& path, std::span<const std::string> overrides) {
+  const auto text = text_of_file(path);
+  if (!text) return refused(path, "cannot be read");
+  return parse(*text, overrides, path);
 }
 
 }  // namespace keyhold::token

@@ -170,10 +170,10 @@ std::vector<MechanismType> wrap_mechanisms_of(const Profile& profile);
 /// Reads a profile. `overrides` are `section.key=value` lines that replace or add single values:
 /// the value is taken as TOML (a bare word as a string). Refused with kValidation, naming the key:
 /// text that is not TOML, unknown keys, values of the wrong type or out of range, names that stand
-/// for no return code or attribute, and a profile without module or token.
+/// for no return code or attribute, and a profile without module or token; a line for each problem.
 Result<Profile> parse_profile(std::string_view toml, std::span<const std::string> overrides = {});
 
-/// The same from a file.
+/// The same from a file, whose problems begin with its path and the line.
 Result<Profile> read_profile(const std::string& path, std::span<const std::string> overrides = {});
 
 }  // namespace keyhold::token

@@ -116,8 +116,10 @@ Result<void> TokenLink::log_in() {
   if (!lease) {
     if (lease.error().pin_refused()) {
       pin_refused_ = true;
-      return unavailable("the token refuses the PIN, which is not tried again: " +
-                         lease.error().text());
+      return unavailable(
+          "the token refuses the PIN, which is not tried again (a few wrong ones "
+          "lock a token: be sure of it before the next start): " +
+          lease.error().text());
     }
     return to_error(lease.error(), "logging in");
   }

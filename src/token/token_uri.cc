@@ -20,7 +20,7 @@ std::string quoted(std::string_view text) {
 Result<TokenAddress> read_token_uri(std::string_view uri) {
   const auto read = pkcs11::parse_token_uri(uri);
   if (!read) {
-    return Error(ErrorCode::kValidation, "the token's URI: " + std::string(read.error().text()));
+    return Error(ErrorCode::kValidation, "the token's URI: " + read.error().detail());
   }
   if (read->manufacturer || read->model || read->module_name) {
     return Error(ErrorCode::kValidation,

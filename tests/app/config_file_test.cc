@@ -2,8 +2,15 @@
 #include "app/config_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "app/token_source.h"
+#include "http/tls.h"
+#include "tests/support/temporary_folder.h"
 
 namespace keyhold::app {
 namespace {
@@ -111,6 +118,143 @@ TEST(ConfigFile, DoesNotRepeatAPinThatStandsInIt) {
 
 TEST(ConfigFile, ThatIsNotThereIsAProblem) {
   EXPECT_NE(print_problems("f", read_config_file("/nowhere/at/all").problems), "");
+}
+
+TEST(ConfigFile, ThatIsAFolderIsAProblem) {
+  EXPECT_EQ(print_problems("f", read_config_file("/tmp").problems),
+            "f: cannot read /tmp: Is a directory\n");
+}
+
+TEST(ConfigFile, NamesTheLineOfATokensAddress) {
+  EXPECT_EQ(problems_of(kPin + "uri = \"pkcs11:token=t;slot-id=3\"\n"),
+            "f:3: the token's URI: attribute 'slot-id' does not name a token\n");
+  EXPECT_EQ(problems_of(kPin + "uri = \"pkcs11:manufacturer=x\"\n"),
+            "f:3: the token's URI: the URI names neither token nor serial, so that it would match "
+            "any token\n");
+}
+
+TEST(ConfigFile, RefusesAnAdminAddressThatTheApisCovers) {
+  const auto said = [](const std::string& listen, const std::string& admin) {
+    return problems_of(kPin + "[listen]\naddress = \"" + listen +
+                       "\"\ninsecure = true\n[admin]\nlisten = \"" + admin + "\"\n");
+  };
+  const std::string covered =
+      "f:7: admin.listen is covered by listen.address, which has the same port\n";
+  EXPECT_EQ(said("127.0.0.1:8791", "127.0.0.1:8791"),
+            "f:7: admin.listen is the address of listen.address\n");
+  EXPECT_EQ(said("0.0.0.0:8791", "127.0.0.1:8791"), covered);
+  EXPECT_EQ(said("[::]:8791", "127.0.0.1:8791"), covered);
+  EXPECT_EQ(said("[::]:8791", "0.0.0.0:8791"), covered);
+  EXPECT_EQ(said("10.0.0.1:8791", "0.0.0.0:8791"), covered);
+  for (const char* admin : {"127.0.0.1:8792", "[::1]:8791", "127.0.0.1:0"}) {
+    EXPECT_EQ(said("0.0.0.0:8791", admin), "") << admin;
+  }
+  EXPECT_EQ(said("0.0.0.0:0", "0.0.0.0:0"), "");
+}
+
+class ConfigStart : public ::testing::Test {
+ protected:
+  std::string write(const std::string& name, const std::string& text, mode_t mode = 0600) {
+    const std::string path = (folder_.path() / name).string();
+    std::ofstream(path) << text;
+    ::chmod(path.c_str(), mode);
+    return path;
+  }
+  static std::string problems_at_start(const std::string& text) {
+    return print_problems("f", read_config(text, ConfigCheck::kStart).problems);
+  }
+  /// A certificate and its key, under that name.
+  std::pair<std::string, std::string> pair(const std::string& name, mode_t mode = 0600) {
+    const auto made = http::make_self_signed_certificate({"localhost"});
+    return {write(name + ".pem", made->certificate),
+            write(name + ".key", std::string(made->private_key.text()), mode)};
+  }
+  std::string tls(const std::string& certificate, const std::string& key) const {
+    return token_ + "[tls]\ncertificate = \"" + certificate + "\"\nprivate_key = \"" + key + "\"\n";
+  }
+
+  const keyhold::test::TemporaryFolder folder_;
+  const std::string module_ = write("module.so", "");
+  const std::string pin_ = write("pin", "1234\n");
+  const std::string token_ =
+      "[token]\npin_source = \"file:" + pin_ + "\"\nmodule = \"" + module_ + "\"\n";
+};
+
+TEST_F(ConfigStart, IsInOrderWithAllThatItNeeds) {
+  const auto [certificate, key] = pair("one");
+  EXPECT_EQ(problems_at_start(tls(certificate, key)), "");
+  EXPECT_EQ(problems_at_start(tls(certificate, key) + "client_certificates = \"required\"\n" +
+                              "client_authorities = \"" + certificate + "\"\n"),
+            "");
+}
+
+TEST_F(ConfigStart, NeedsAKeyThatIsTheCertificatesAndNobodyElses) {
+  const auto [certificate, key] = pair("one");
+  const auto [other, other_key] = pair("other", 0604);
+  EXPECT_EQ(problems_at_start(tls(certificate, other_key)),
+            "f:6: tls.private_key: every user of the machine may use the private key " + other_key +
+                "; chmod o= it\n");
+  EXPECT_EQ(problems_at_start(tls(other, key)),
+            "f:6: tls.private_key: TLS: the private key is not that of the certificate.\n");
+  EXPECT_EQ(problems_at_start(tls(key, certificate)),
+            "f:5: tls.certificate: TLS: the certificate is not a list of certificates in PEM.\n");
+  EXPECT_EQ(problems_at_start(tls(certificate, key) + "client_certificates = \"required\"\n" +
+                              "client_authorities = \"" + key + "\"\n"),
+            "f:8: tls.client_authorities: TLS: the client authority is not a list of certificates "
+            "in PEM.\n");
+}
+
+TEST_F(ConfigStart, NeedsThePin) {
+  ::chmod(pin_.c_str(), 0644);
+  EXPECT_EQ(problems_at_start(token_), "f:2: the PIN cannot be read from " + pin_ +
+                                           ": every user of the machine may use the file; chmod "
+                                           "o= it\n");
+  const std::string variable =
+      "[token]\nmodule = \"" + module_ + "\"\npin_source = \"environment:KEYHOLD_TEST_PIN\"\n";
+  ::unsetenv("KEYHOLD_TEST_PIN");
+  EXPECT_EQ(problems_at_start(variable),
+            "f:3: the PIN cannot be read from the environment: there is no KEYHOLD_TEST_PIN\n");
+  ::setenv("KEYHOLD_TEST_PIN", "1234", 1);
+  EXPECT_EQ(problems_at_start(variable), "");
+  EXPECT_STREQ(std::getenv("KEYHOLD_TEST_PIN"), "1234");
+  ::unsetenv("KEYHOLD_TEST_PIN");
+}
+
+TEST_F(ConfigStart, NeedsNoPinThatInitMakes) {
+  std::filesystem::remove(pin_);
+  EXPECT_NE(problems_at_start(token_), "");
+  EXPECT_EQ(problems_at_start(token_ + "softhsm_folder = \"" + (folder_.path() / "token").string() +
+                              "\"\n"),
+            "");
+}
+
+TEST_F(ConfigStart, NeedsTheModule) {
+  EXPECT_EQ(
+      problems_at_start("[token]\npin_source = \"" + pin_ + "\"\nmodule = \"/nowhere/m.so\"\n"),
+      "f:3: the token's module /nowhere/m.so cannot be read\n");
+}
+
+TEST_F(ConfigStart, NamesEveryProblemOfAProfile) {
+  const std::string profile = write("profile.toml",
+                                    "[module]\npath = 3\n"
+                                    "[keys]\ncustody = \"loose\"\nwrap_iv = 1\n"
+                                    "[sessions]\nmax_session = 4\n"
+                                    "[section]\nvalue = 1\n"
+                                    "[storage]\nsync_folders = [\"here\"]\n");
+  const std::string text = "[token]\npin_source = \"" + pin_ + "\"\nprofile = \"";
+  const std::string start = "f:3: " + profile;
+  EXPECT_EQ(problems_at_start(text + profile + "\"\n[profile.keys]\ngcm_iv = \"mine\"\n"),
+            start + ":2: module.path: must be a string\n" +  //
+                start + ":4: keys.custody: must be \"resident\" or \"wrapped\"\n" + start +
+                ":5: keys.wrap_iv: must be \"null\" or \"caller\"\n" + start +
+                ":7: sessions.max_session: unknown key\n" + start +
+                ":8: section: unknown section\n" + start +
+                ":11: storage.sync_folders: must be a list of absolute paths\n"
+                "f:5: profile: keys.gcm_iv: must be \"caller\", \"token-in-buffer\" or "
+                "\"token-behind-message\"\n");
+  EXPECT_EQ(problems_at_start(text + "/nowhere.toml\"\n"),
+            "f:3: profile: /nowhere.toml: cannot be read\n");
+  EXPECT_EQ(problems_at_start(text + "/tmp\"\n"), "f:3: profile: /tmp: cannot be read\n");
 }
 
 TEST(ConfigFile, KnowsWhatARestartIsNeededFor) {

@@ -167,6 +167,17 @@ TEST(ProfileTest, WrongTypesAndValuesAreRefusedByName) {
   refused_in("storage", "serialise_object_writes = 1");
 }
 
+TEST(ProfileTest, EveryProblemIsNamedInTheOrderOfTheText) {
+  EXPECT_EQ(refusal(std::string(kLeast) + "[sessions]\nmax_sessions = 1\ncalls_at_once = \"x\"\n" +
+                        "[keys]\nwrap_iv = 1\n",
+                    {"keys.custody=loose", "storage.folder=x"}),
+            "profile: sessions.max_sessions: is out of range\n"
+            "profile: sessions.calls_at_once: must be a whole number\n"
+            "profile: keys.wrap_iv: must be \"null\" or \"caller\"\n"
+            "profile: keys.custody: must be \"resident\" or \"wrapped\"\n"
+            "profile: storage.folder: unknown key");
+}
+
 TEST(ProfileTest, WrongWaysToATokenAreRefusedByName) {
   EXPECT_EQ(refusal(kLeast, {"module.init_locking=none"}),
             "profile: module.init_locking: must be \"as-it-likes\" or \"os\"");

@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 import unittest
@@ -76,6 +77,36 @@ class InitTest(ServeCase):
             file.write("not the pin\n")
         self.assertIn("CKR_PIN", self.keyhold("serve", "--config", self.config, code=2).stderr)
 
+    def test_a_token_that_cannot_be_used_is_said_in_the_operators_words(self):
+        def refused(*words):
+            for command in (("init",), ("reconcile",)):
+                said = self.keyhold(*command, "--config", self.config, code=2).stderr
+                self.assertTrue(said.startswith("keyhold: the token cannot be used: "), said)
+                for word in words:
+                    self.assertIn(word, said)
+                self.assertNotIn("KMS key", said)
+
+        self.write_config(token__module="/nowhere/module.so")
+        said = self.keyhold("init", "--config", self.config, code=2).stderr
+        self.assertRegex(said, "^keyhold: the token cannot be used: .*/nowhere/module.so")
+        del self.settings["token.module"]
+        self.write_config()
+        self.init()
+        pin = os.path.join(self.data, "pin")
+        shutil.copy(pin, pin + ".right")
+        with open(pin, "w", encoding="utf-8") as file:
+            file.write("not the pin\n")
+        refused("CKR_PIN_INCORRECT", "be sure of it before the next start")
+        shutil.copy(pin + ".right", pin)
+        self.write_config(token__module="/nowhere/module.so")
+        refused("/nowhere/module.so")
+        del self.settings["token.module"]
+        del self.settings["token.softhsm_folder"]
+        configuration = os.path.join(self.token, "softhsm2.conf")
+        self.settings["profile.module.env.SOFTHSM2_CONF"] = configuration
+        self.write_config(token__uri="pkcs11:token=another")
+        refused("finding the token")
+
     def test_another_token_is_not_taken_for_the_stores(self):
         self.init()
         shutil.move(self.token, self.token + ".away")
@@ -97,6 +128,35 @@ class ConfigTest(ServeCase):
             self.assertRegex(said, rf"(?m)^{re.escape(self.config)}:{line}: .*{word}")
         refused = self.keyhold("serve", "--config", self.config, code=2)
         self.assertIn(f"{self.config}:2: log.level", refused.stderr)
+
+    def test_check_names_what_a_start_would_be_refused_for(self):
+        self.make_certificate("one")
+        key = os.path.join(self.root, "private-key.pem")
+        self.settings["tls.certificate"] = os.path.join(self.root, "certificate.pem")
+        self.settings["tls.private_key"] = key
+        self.write_config()
+        self.keyhold("config", "check", "--config", self.config)  # before there is a PIN
+        self.init()
+        self.keyhold("config", "check", "--config", self.config)
+
+        def refused(sentence):
+            said = self.keyhold("config", "check", "--config", self.config, code=2).stdout
+            self.assertRegex(said, rf"\A{re.escape(self.config)}:\d+: .*{sentence}.*\n\Z")
+            started = self.keyhold("serve", "--config", self.config, code=2).stderr
+            self.assertRegex(started, sentence)
+
+        os.chmod(key, 0o644)
+        refused("every user of the machine may use the private key")
+        os.chmod(key, 0o600)
+        pin = os.path.join(self.data, "pin")
+        os.chmod(pin, 0o644)
+        refused("every user of the machine may use the file")
+        os.chmod(pin, 0o600)
+        self.write_config(token__module="/nowhere/module.so")
+        refused("/nowhere/module.so")
+        done = self.keyhold("config", "check", "--config", self.root, code=2)
+        self.assertEqual(done.stdout, f"{self.root}: cannot read {self.root}: Is a directory\n")
+        self.assertEqual(done.stderr, "")
 
     def test_regions_that_are_not_named_do_not_answer(self):
         self.write_config(regions=["eu-central-1"])
@@ -329,6 +389,61 @@ class CommandsTest(ServeCase):
         self.client(turned["accessKeyId"], turned["secretAccessKey"]).call("DescribeKey", KeyId=key)
 
 
+    def test_no_access_key_is_made_for_a_user_that_is_not_there(self):
+        self.init()
+        definition = os.path.join(self.root, "ann")
+        with open(definition, "w", encoding="utf-8") as file:
+            json.dump({"type": "user", "name": "ann", "path": "/team/"}, file)
+        self.keyhold("principal", "put", definition, "--config", self.config)
+
+        def create(principal, code=0):
+            return self.keyhold(
+                "credential", "create", principal, "--config", self.config, code=code
+            )
+
+        said = create("user/nobody", 2).stderr
+        self.assertIn("there is no user/nobody in account 000000000000", said)
+        create("user/ann", 2)  # who has a path
+        for principal in ("user/admin", "root"):
+            create(principal)
+        key = json.loads(create("user/team/ann").stdout)["accessKeyId"]
+        self.keyhold("principal", "remove", "user/ann", "--config", self.config)
+        self.keyhold("credential", "rotate", key, "--config", self.config, code=2)
+
+    def test_an_unknown_word_is_named(self):
+        for words in (("bogus",), ("principal", "bogus"), ("bogus", "--config", self.config)):
+            said = self.keyhold(*words, code=2).stderr
+            name = " ".join(word for word in words if not word.startswith(("-", "/")))
+            self.assertEqual(said, f"keyhold: there is no command '{name}'; --help names them\n")
+        self.assertIn("subcommand", self.keyhold("principal", code=2).stderr)
+
+    @unittest.skipUnless(os.getuid() == 0, "only root can be another user")
+    def test_a_user_who_may_not_look_is_told_so(self):
+        self.init()
+        os.chmod(self.root, 0o755)
+        self.start()
+        # From a folder that everybody may enter, wherever the program was built.
+        program = os.path.join(self.root, "keyhold")
+        shutil.copy(service.binary(), program)
+        for place, what in (
+            (("--config", self.config), f"cannot read {self.data}/keyhold.db: Permission denied"),
+            (
+                ("--data", self.data),
+                f"cannot ask the service at {self.data}/keyhold.sock: Permission denied",
+            ),
+        ):
+            done = subprocess.run(
+                [program, "credential", "list", *place],
+                capture_output=True,
+                text=True,
+                check=False,
+                user=65534,
+                group=65534,
+                extra_groups=[],
+            )
+            self.assertEqual((done.returncode, done.stderr), (2, f"keyhold: {what}\n"))
+
+
 ACCOUNT = "000000000000"
 ANN = f"arn:aws:iam::{ACCOUNT}:user/ann"
 APP = f"arn:aws:iam::{ACCOUNT}:role/app"
@@ -475,6 +590,13 @@ class EndTest(ServeCase):
         self.assertIn(b" 404 ", waiting.recv(4096))
         process, self.process = self.process, None
         self.assertEqual(process.wait(60), 0)
+        self.assertEqual(
+            [(line["level"], line["message"]) for line in self.lines()][-2:],
+            [
+                ("info", "ending: calls that run are answered, and no others are taken"),
+                ("info", "ended"),
+            ],
+        )
 
     def test_calls_that_run_are_answered(self):
         self.init()

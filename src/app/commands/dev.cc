@@ -72,7 +72,9 @@ Result<token::Profile> prepare_token(const DataFolder& folder, const Config& con
   request.label = kTokenLabel;
   request.so_pin = pin;  // dev mode's operator and user are one
   request.pin = pin;
-  TRY_ASSIGN(auto overrides, token::prepare_softhsm(request));
+  auto prepared = token::prepare_softhsm(request);
+  if (!prepared) return unusable_token(prepared.error());
+  auto overrides = std::move(*prepared);
   overrides.insert(overrides.end(), config.profile_overrides.begin(),
                    config.profile_overrides.end());
   return token::parse_profile(kDevProfile, overrides);

@@ -44,7 +44,9 @@ Result<void> make_token(const Config& config, Random& random) {
   request.label = kTokenLabel;
   TRY_ASSIGN(request.pin, read_token_pin(config));
   request.so_pin = request.pin;  // the token's officer and its user are this service
-  TRY(token::prepare_softhsm(request));
+  if (const auto made = token::prepare_softhsm(request); !made) {
+    return unusable_token(made.error());
+  }
   std::cout << "made a SoftHSM token in " << config.softhsm_folder << "\n";
   return {};
 }
@@ -67,7 +69,7 @@ Result<void> prepare(const std::string& config_path) {
   TRY(make_token(config, random));
   TRY_ASSIGN(const auto profile, read_token_profile(config));
   TRY_ASSIGN(Secret pin, read_token_pin(config));
-  TRY_ASSIGN(const auto token, token::Pkcs11Token::open(profile, std::move(pin), clock, random));
+  TRY_ASSIGN(const auto token, open_token(profile, std::move(pin), clock, random));
   const auto identity = token->identity();
   std::cout << "token '" << identity.label << "', serial " << identity.serial << ", "
             << identity.manufacturer << " " << identity.model << ": does what Keyhold needs\n";

@@ -1,10 +1,10 @@
 #include "app/commands/serve.h"
 
-#include <filesystem>
 #include <iostream>
 
 #include "app/commands/command_error.h"
 #include "app/config_file.h"
+#include "app/data_folder.h"
 #include "app/running_service.h"
 #include "app/service_loop.h"
 #include "app/supervisor.h"
@@ -16,8 +16,8 @@ namespace {
 
 /// A service is never started on a place that is empty because a disk is not mounted.
 Result<void> check_prepared(const Config& config, const std::string& config_path) {
-  std::error_code error;
-  if (std::filesystem::exists(config.store_file(), error)) return {};
+  TRY_ASSIGN(const Presence store, look_for(config.store_file()));
+  if (store == Presence::kThere) return {};
   return Error(ErrorCode::kValidation, "there is no store at " + config.store_file() +
                                            "; `keyhold init --config " + config_path +
                                            "` makes one");
@@ -82,7 +82,7 @@ int run_serve(const std::string& config_path) {
 }
 
 int run_config_check(const std::string& config_path) {
-  const auto reading = read_config_file(config_path);
+  const auto reading = read_config_file(config_path, ConfigCheck::kStart);
   std::cout << print_problems(config_path, reading.problems);
   if (!reading.problems.empty()) return kExitUsersFault;
   std::cout << config_path << " is in order\n";

@@ -21,8 +21,8 @@ namespace {
 Result<std::string> answer_here(const Config& config, std::string_view request) {
   const Operator by{::getuid()};  // before this process becomes another user's
   TRY(become_owner_of(config.data_folder));
-  std::error_code error;
-  if (!std::filesystem::exists(config.store_file(), error)) {
+  TRY_ASSIGN(const Presence present, look_for(config.store_file()));
+  if (present == Presence::kAbsent) {
     return Error(ErrorCode::kValidation, "there is no store at " + config.store_file());
   }
   log::set_level(log::Level::kError);
@@ -33,7 +33,7 @@ Result<std::string> answer_here(const Config& config, std::string_view request) 
   TRY_ASSIGN(Secret pin, read_token_pin(config));
   TRY_ASSIGN(const auto store, store::SqliteStore::open(config.store_file()));
   TRY_ASSIGN(const auto recorder, EventRecorder::open(config.audit_path(), clock));
-  TRY_ASSIGN(const auto token, token::Pkcs11Token::open(profile, std::move(pin), clock, random));
+  TRY_ASSIGN(const auto token, open_token(profile, std::move(pin), clock, random));
   RateLimiter limiter({});
   CallMetrics metrics;
   TRY_ASSIGN(const auto assembly, Assembly::make(config, {*store, *token, *recorder, limiter,
