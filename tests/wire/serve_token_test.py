@@ -254,6 +254,31 @@ class TokenTest(ServeCase):
         client.encrypt(key, b"x")
         self.assertEqual(self.metric("keyhold_token_breaker_opened_total"), 0)
 
+    def test_that_refuses_the_pin_when_it_is_back_is_given_up(self):
+        self.init()
+        self.use_faults()
+        self.write_config()
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.assertEqual(self.metric("keyhold_token_given_up"), 0)
+        self.assertEqual(
+            self.metric("keyhold_calls_total", operation="CreateKey", error="KMSInternalException"),
+            0,
+        )
+        self.faults("C_EncryptInit 1 CKR_DEVICE_ERROR\nC_Login * CKR_PIN_INCORRECT\n")
+        self.assert_fails("KeyUnavailableException", lambda: client.encrypt(key, b"x"))
+        self.wait_until(lambda: self.metric("keyhold_token_given_up") == 1, "the end of trials")
+        self.wait_for_line("^token: not tried again")
+        self.assertIn("given up", self.page("/readyz")[1])
+        self.assertEqual(self.metric("keyhold_ready"), 0)
+
+        # Only another process tries again.
+        self.faults("")
+        self.end()
+        self.start()
+        self.assertEqual(self.metric("keyhold_token_given_up"), 0)
+
     def test_that_hangs_for_good_is_left_to_the_watchdog(self):
         self.init()
         self.use_faults()
