@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -305,6 +306,7 @@ class TokenTest(ServeCase):
         since = time.monotonic()
         time.sleep(2)
         self.assertEqual(supervisor.count("WATCHDOG=1", since), 0)
+        self.assertEqual([level for level, _ in self.stuck_lines()], ["error"])
         status, text = self.page("/readyz")
         self.assertEqual(status, 503, text)
         self.assert_fails("KeyUnavailableException", lambda: self.client().decrypt(sealed))
@@ -313,6 +315,32 @@ class TokenTest(ServeCase):
         self.faults("")
         self.start()
         self.assertEqual(self.client().decrypt(sealed), b"text")
+
+    def test_that_hangs_and_comes_back_after_all_is_in_the_log(self):
+        self.init()
+        self.use_faults()
+        self.settings["profile.sessions.call_timeout"] = "200ms"
+        self.settings["profile.recovery.restart_after_hang"] = "400ms"
+        self.settings["http.light_work"] = "pool"
+        self.write_config()
+        self.start()
+        key = self.client().call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.assertEqual(self.stuck_lines(), [])
+        self.faults("C_Encrypt 1 delay:3000\n")
+        hung = threading.Thread(target=self.call_in_vain, args=(key,))
+        hung.start()
+        self.wait_until(lambda: len(self.stuck_lines()) == 1, "the line of a stuck token")
+        hung.join()
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+        self.wait_until(lambda: len(self.stuck_lines()) == 2, "the line of its end")
+        (level, stuck), (_, well) = self.stuck_lines()
+        self.assertEqual(level, "error")
+        self.assertIn("a call has not come back in time", stuck)
+        self.assertTrue(well.startswith("no longer stuck"), well)
+
+    def stuck_lines(self):
+        lines = [(line["level"], line["message"]) for line in self.lines()]
+        return [(level, said) for level, said in lines if re.match("(no longer )?stuck", said)]
 
     def call_in_vain(self, key):
         try:
