@@ -206,8 +206,9 @@ http::Response RunningService::handle(http::Request& request) {
   const log::RequestScope scope(request.request_id);
   Assembly* assembly = this->assembly();
   if (assembly != nullptr) return assembly->handle(request);
-  metrics_.note(CallMetrics::kUnknown, ErrorCode::kKeyUnavailable, {});
-  return Gateway::unavailable();
+  const ErrorCode code = Gateway::code_of_unavailable(request);
+  metrics_.note(CallMetrics::kUnknown, code, {});
+  return Gateway::unavailable(code);
 }
 
 Result<std::string> RunningService::answer(std::string_view command, const json::Value& request) {

@@ -33,8 +33,8 @@ struct ServiceStart {
   std::optional<http::TlsOptions> tls;
 };
 
-/// Sockets are open from the start; until the token has been there, calls are answered with
-/// kKeyUnavailable.
+/// Sockets are open from the start; until the token has been there, calls are answered as while it
+/// is away.
 class RunningService {
  public:
   /// kValidation with a sentence for what an operator must mend, before anything was changed: an

@@ -60,10 +60,27 @@ class TokenTest(ServeCase):
         self.assertEqual(self.page("/readyz")[0], 503)
         self.assertEqual(self.metric("keyhold_ready"), 0)
         client = self.client()
-        self.assert_fails("KeyUnavailableException", lambda: client.decrypt(sealed))
+        self.assert_answers_of_an_absent_token(client, sealed)
         os.rename(self.token + ".away", self.token)
         self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
         self.assertEqual(client.decrypt(sealed), b"text")
+
+        # The same once it has been there.
+        os.rename(self.token, self.token + ".away")
+        # Whose first call that needs an object of it notices.
+        self.assert_fails("KMSInternalException", lambda: client.call("CreateKey"))
+        self.wait_until(lambda: self.page("/readyz")[0] == 503, "the token's loss")
+        self.assert_answers_of_an_absent_token(client, sealed)
+        os.rename(self.token + ".away", self.token)
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+
+    def assert_answers_of_an_absent_token(self, client, sealed):
+        """The API model has no KeyUnavailableException for the last two."""
+        self.assert_fails("KeyUnavailableException", lambda: client.decrypt(sealed))
+        self.assert_fails("KMSInternalException", lambda: client.call("CreateKey"))
+        self.assert_fails(
+            "KMSInternalException", lambda: client.call("GenerateRandom", NumberOfBytes=16)
+        )
 
     def test_that_opens_slowly_is_there_when_the_supervisor_hears_of_the_service(self):
         self.init()

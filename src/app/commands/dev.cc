@@ -157,8 +157,8 @@ Result<void> check_address(const Config& config) {
   options.host = config.listen.host;
   options.port = config.listen.port;
   TRY(http::Server::start(
-      options, [](http::Request&) { return Gateway::unavailable(); }, Gateway::overload,
-      Gateway::protocol_error));
+      options, [](http::Request&) { return Gateway::unavailable(ErrorCode::kKeyUnavailable); },
+      Gateway::overload, Gateway::protocol_error));
   return {};
 }
 
