@@ -19,8 +19,9 @@ namespace {
 constexpr std::chrono::milliseconds kBringUpTurn{500};
 // What /readyz waits for.
 constexpr std::chrono::milliseconds kReadinessDeadline{2000};
-// After the drain's deadline: for what was cut off to be noticed.
+// After the drain's deadline: for what was cut off to be noticed, unless it hangs.
 constexpr std::chrono::seconds kLastGrace{10};
+constexpr std::chrono::milliseconds kLastGraceTurn{100};
 
 /// The module's environment is set before there are threads that could read another part of it.
 void set_environment(const token::Profile& profile) {
@@ -34,11 +35,14 @@ void set_environment(const token::Profile& profile) {
 }
 
 /// Ends the process when a drain takes longer than it may: a thread in a module that hangs can be
-/// neither called back nor ended.
+/// neither called back nor ended. `hopeless`: whether one is there.
 class LastResort {
  public:
-  LastResort(std::chrono::milliseconds patience, std::function<void()> save)
-      : save_(std::move(save)), thread_([this, patience] { wait(patience); }) {}
+  LastResort(std::chrono::milliseconds patience, std::function<bool()> hopeless,
+             std::function<void()> save)
+      : hopeless_(std::move(hopeless)),
+        save_(std::move(save)),
+        thread_([this, patience] { wait(patience); }) {}
   ~LastResort() {
     {
       const std::lock_guard lock(mutex_);
@@ -53,12 +57,18 @@ class LastResort {
  private:
   void wait(std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);
-    if (changed_.wait_for(lock, patience, [this] { return done_; })) return;
+    const auto done = [this] { return done_; };
+    if (changed_.wait_for(lock, patience, done)) return;
+    const auto until = std::chrono::steady_clock::now() + kLastGrace;
+    while (std::chrono::steady_clock::now() < until && !hopeless_()) {
+      if (changed_.wait_for(lock, kLastGraceTurn, done)) return;
+    }
     log::error("calls have not come back from the token: the process ends without them");
     save_();
     ::_exit(1);
   }
 
+  const std::function<bool()> hopeless_;
   const std::function<void()> save_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -274,9 +284,11 @@ void RunningService::drain() {
   if (drained_) return;
   drained_ = true;
   draining_ = true;
-  const LastResort last_resort(config_.drain_deadline + kLastGrace, [this] {
-    if (recorder_) recorder_->close();
-  });
+  const LastResort last_resort(
+      config_.drain_deadline, [this] { return has_hung_calls(); },
+      [this] {
+        if (recorder_) recorder_->close();
+      });
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -290,8 +302,17 @@ void RunningService::drain() {
   assembled_ = nullptr;
   if (assembly_) assembly_->stop();
   assembly_.reset();
-  token_seen_ = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    token_seen_ = nullptr;
+  }
   token_.reset();
+}
+
+bool RunningService::has_hung_calls() const {
+  const std::lock_guard lock(mutex_);  // the token does not go meanwhile
+  const token::Pkcs11Token* token = this->token();
+  return token != nullptr && token->health().hung_calls != 0;
 }
 
 }  // namespace keyhold::app
