@@ -107,11 +107,23 @@ void log_fault(const Call& call, std::string_view operation, const Error& error)
   faults.error(line);
 }
 
+/// Where an operation's page does not know KeyUnavailableException, its callers do not either;
+/// KMSInternalException stands on every page.
+ErrorCode unavailable(const Operation& operation) {
+  const bool known = std::ranges::count(operation.errors, ErrorCode::kKeyUnavailable) != 0;
+  return known ? ErrorCode::kKeyUnavailable : ErrorCode::kKmsInternal;
+}
+
 }  // namespace
 
 Weight Dispatcher::weight(std::string_view target) {
   const Operation* operation = find_operation(operation_name(target));
   return operation == nullptr ? Weight::kLight : operation->weight;
+}
+
+ErrorCode Dispatcher::code_of_unavailable(std::string_view target) {
+  const Operation* operation = find_operation(operation_name(target));
+  return operation == nullptr ? ErrorCode::kKeyUnavailable : unavailable(*operation);
 }
 
 Answer Dispatcher::handle(const Call& call) {
@@ -123,11 +135,8 @@ Answer Dispatcher::handle(const Call& call) {
       answer.record.effect = operation->effect;
       try {
         auto served = serve(call, *operation, answer.record);
-        // Where an operation's page does not know KeyUnavailableException, its callers do not
-        // either; KMSInternalException stands on every page.
-        if (!served && served.error().code() == ErrorCode::kKeyUnavailable &&
-            std::ranges::count(operation->errors, ErrorCode::kKeyUnavailable) == 0) {
-          return Error(ErrorCode::kKmsInternal, served.error().message(), served.error().detail());
+        if (!served && served.error().code() == ErrorCode::kKeyUnavailable) {
+          return Error(unavailable(*operation), served.error().message(), served.error().detail());
         }
         return served;
       } catch (const std::exception& exception) {

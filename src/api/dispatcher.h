@@ -20,6 +20,9 @@ class Dispatcher {
   /// How heavy a call with that X-Amz-Target is: what it does not know is light, being refused.
   static Weight weight(std::string_view target);
 
+  /// What a call with that X-Amz-Target is answered while the token is away.
+  static ErrorCode code_of_unavailable(std::string_view target);
+
  private:
   Result<Secret> serve(const Call& call, const Operation& operation, CallRecord& record);
   Result<Secret> decide_and_run(const Call& call, const Operation& operation,

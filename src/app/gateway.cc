@@ -118,9 +118,13 @@ http::Weight Gateway::weigh(const http::Request& request) {
 
 http::Response Gateway::overload(http::Request&) { return error_response(throttled()); }
 
-http::Response Gateway::unavailable() {
+ErrorCode Gateway::code_of_unavailable(const http::Request& request) {
+  return api::Dispatcher::code_of_unavailable(header(request, "x-amz-target"));
+}
+
+http::Response Gateway::unavailable(ErrorCode code) {
   return error_response(
-      Error(ErrorCode::kKeyUnavailable,
+      Error(code,
             "The request was rejected because the specified KMS key was not available. You can "
             "retry the request."));
 }

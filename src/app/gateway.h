@@ -38,7 +38,9 @@ class Gateway {
   /// For a request that finds no room.
   static http::Response overload(http::Request& request);
   /// For a request that comes before the token does.
-  static http::Response unavailable();
+  static http::Response unavailable(ErrorCode code);
+  /// What that is: as the operation's page has it.
+  static ErrorCode code_of_unavailable(const http::Request& request);
   /// For what is not a request.
   static http::Response protocol_error(http::ProtocolError error);
 

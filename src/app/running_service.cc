@@ -20,8 +20,9 @@ namespace {
 constexpr std::chrono::milliseconds kBringUpTurn{500};
 // What /readyz waits for.
 constexpr std::chrono::milliseconds kReadinessDeadline{2000};
-// After the drain's deadline: for what was cut off to be noticed.
+// After the drain's deadline: for what was cut off to be noticed, unless it hangs.
 constexpr std::chrono::seconds kLastGrace{10};
+constexpr std::chrono::milliseconds kLastGraceTurn{100};
 
 /// The module's environment is set before there are threads that could read another part of it.
 void set_environment(const token::Profile& profile) {
@@ -35,11 +36,14 @@ void set_environment(const token::Profile& profile) {
 }
 
 /// Ends the process when a drain takes longer than it may: a thread in a module that hangs can be
-/// neither called back nor ended.
+/// neither called back nor ended. `hopeless`: whether one is there.
 class LastResort {
  public:
-  LastResort(std::chrono::milliseconds patience, std::function<void()> save)
-      : save_(std::move(save)), thread_([this, patience] { wait(patience); }) {}
+  LastResort(std::chrono::milliseconds patience, std::function<bool()> hopeless,
+             std::function<void()> save)
+      : hopeless_(std::move(hopeless)),
+        save_(std::move(save)),
+        thread_([this, patience] { wait(patience); }) {}
   ~LastResort() {
     {
       const std::lock_guard lock(mutex_);
@@ -54,12 +58,18 @@ class LastResort {
  private:
   void wait(std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex_);
-    if (changed_.wait_for(lock, patience, [this] { return done_; })) return;
+    const auto done = [this] { return done_; };
+    if (changed_.wait_for(lock, patience, done)) return;
+    const auto until = std::chrono::steady_clock::now() + kLastGrace;
+    while (std::chrono::steady_clock::now() < until && !hopeless_()) {
+      if (changed_.wait_for(lock, kLastGraceTurn, done)) return;
+    }
     log::error("calls have not come back from the token: the process ends without them");
     save_();
     ::_exit(1);
   }
 
+  const std::function<bool()> hopeless_;
   const std::function<void()> save_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -202,8 +212,9 @@ http::Response RunningService::handle(http::Request& request) {
   const log::RequestScope scope(request.request_id);
   Assembly* assembly = this->assembly();
   if (assembly != nullptr) return assembly->handle(request);
-  metrics_.note(CallMetrics::kUnknown, ErrorCode::kKeyUnavailable, {});
-  return Gateway::unavailable();
+  const ErrorCode code = Gateway::code_of_unavailable(request);
+  metrics_.note(CallMetrics::kUnknown, code, {});
+  return Gateway::unavailable(code);
 }
 
 Result<std::string> RunningService::answer(const Operator& by, std::string_view command,
@@ -270,9 +281,11 @@ void RunningService::drain() {
   if (drained_) return;
   drained_ = true;
   draining_ = true;
-  const LastResort last_resort(config_.drain_deadline + kLastGrace, [this] {
-    if (recorder_) recorder_->close();
-  });
+  const LastResort last_resort(
+      config_.drain_deadline, [this] { return has_hung_calls(); },
+      [this] {
+        if (recorder_) recorder_->close();
+      });
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -286,8 +299,17 @@ void RunningService::drain() {
   assembled_ = nullptr;
   if (assembly_) assembly_->stop();
   assembly_.reset();
-  token_seen_ = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    token_seen_ = nullptr;
+  }
   token_.reset();
+}
+
+bool RunningService::has_hung_calls() const {
+  const std::lock_guard lock(mutex_);  // the token does not go meanwhile
+  const token::Pkcs11Token* token = this->token();
+  return token != nullptr && token->health().hung_calls != 0;
 }
 
 }  // namespace keyhold::app

@@ -33,8 +33,8 @@ struct ServiceStart {
   std::optional<http::TlsOptions> tls;
 };
 
-/// Sockets are open from the start; until the token has been there, calls are answered with
-/// kKeyUnavailable.
+/// Sockets are open from the start; until the token has been there, calls are answered as while it
+/// is away.
 class RunningService {
  public:
   /// kValidation with a sentence for what an operator must mend, before anything was changed: an
@@ -85,8 +85,9 @@ class RunningService {
   /// cannot. After an error everything is as it was.
   Result<void> reload(const Config& wanted);
 
-  /// Ends the service: calls that run are answered, for drain.deadline at most. A call that hangs
-  /// in the token beyond that ends the process, with its events on disk.
+  /// Ends the service: calls that run are answered, for drain.deadline at most. One that hangs in
+  /// the token then, or is still not back some seconds later, ends the process, with the events
+  /// on disk.
   void drain();
 
  private:
@@ -95,6 +96,7 @@ class RunningService {
   Result<void> listen(std::optional<http::TlsOptions> tls);
   Result<void> listen_for_admin();
   void bring_up();
+  bool has_hung_calls() const;
   bool may_pass(const Error& error) const;
   Result<void> try_to_assemble();
   http::Response handle(http::Request& request);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <ctime>
 #include <string>
+#include <string_view>
 
 #include "base/log.h"
 
@@ -48,6 +49,24 @@ class Status {
   std::string told_;
 };
 
+/// Says in the log that the service is stuck, and that it is no longer, once each.
+class StuckLog {
+ public:
+  void tell(RunningService::Stuck stuck, std::string_view status) {
+    if (stuck == told_) return;
+    told_ = stuck;
+    if (stuck == RunningService::Stuck::kYes) {
+      log::error("stuck for longer than recovery.restart_after_hang, only a restart helps: " +
+                 std::string(status));
+    } else {
+      log::warning("no longer stuck: " + std::string(status));
+    }
+  }
+
+ private:
+  RunningService::Stuck told_ = RunningService::Stuck::kNo;
+};
+
 /// How long a service that has just begun may keep those waiting that start after it.
 constexpr std::chrono::seconds kStartPatience{20};
 constexpr std::chrono::milliseconds kStartTurn{10};
@@ -81,6 +100,7 @@ Result<ServiceEnd> run_service(RunningService& service, const Supervisor& superv
   const Moment since = std::chrono::steady_clock::now();
   Moment answered{};
   Status status(supervisor);
+  StuckLog stuck_log;
   bool begun = false;
   ServiceEnd end = ServiceEnd::kAsked;
   while (true) {
@@ -101,8 +121,10 @@ Result<ServiceEnd> run_service(RunningService& service, const Supervisor& superv
       supervisor.notify("READY=1");
     }
     status.tell(service.status());
+    const auto stuck = service.stuck();
+    stuck_log.tell(stuck, service.status());
     const auto now = std::chrono::steady_clock::now();
-    if (interval && now - answered >= *interval && service.stuck() == RunningService::Stuck::kNo) {
+    if (interval && now - answered >= *interval && stuck == RunningService::Stuck::kNo) {
       supervisor.notify("WATCHDOG=1");
       answered = now;
     }

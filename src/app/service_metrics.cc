@@ -20,6 +20,11 @@ namespace {
 
 using Labels = MetricsText::Labels;
 
+/// What alarms watch: there at 0 before the first, which would else be no increase.
+constexpr auto kWatchedErrors =
+    std::to_array({ErrorCode::kDependencyTimeout, ErrorCode::kKeyUnavailable,
+                   ErrorCode::kKmsInternal, ErrorCode::kThrottling});
+
 void print_calls(MetricsText& text, RunningService& service) {
   const auto rows = service.metrics().read();
   text.family("keyhold_calls_total", "counter",
@@ -29,6 +34,12 @@ void print_calls(MetricsText& text, RunningService& service) {
     text.sample({{"operation", row.operation}, {"error", ""}}, row.succeeded);
     for (const auto& [code, count] : row.failed) {
       text.sample({{"operation", row.operation}, {"error", error_row(code).wire_name}}, count);
+    }
+    for (const ErrorCode code : kWatchedErrors) {
+      const bool told = std::ranges::any_of(
+          row.failed, [code](const auto& failed) { return failed.first == code; });
+      if (told) continue;
+      text.sample({{"operation", row.operation}, {"error", error_row(code).wire_name}}, 0);
     }
   }
   text.family("keyhold_call_duration_seconds", "histogram",
@@ -86,6 +97,9 @@ void print_token(MetricsText& text, const token::Pkcs11Token* token) {
     text.family(name, type, help);
     text.sample({}, value);
   };
+  one("keyhold_token_given_up", "gauge",
+      "1: the PIN was refused, and is not tried again before a restart.",
+      health.readiness == token::Readiness::kGivenUp ? 1 : 0);
   one("keyhold_token_breaker_opened_total", "counter", "How often the token was lost.",
       health.times_opened);
   one("keyhold_token_recoveries_total", "counter", "How often the token was brought back.",
@@ -169,8 +183,8 @@ void print_key_uses(MetricsText& text, std::vector<kms::KeyPtr> keys, std::size_
 }
 
 /// Of the keys with the fewest rotations left, since these are what somebody has to look at.
-void print_single_keys(MetricsText& text, RunningService& service, Assembly& assembly,
-                       std::vector<kms::KeyPtr> keys) {
+void print_rotations_left(MetricsText& text, const RunningService& service,
+                          std::vector<kms::KeyPtr> keys) {
   const int limit = rotation_rules_row(service.config().kms.rotation_rules).on_demand_limit;
   std::erase_if(keys, [](const kms::KeyPtr& key) { return !kms::check_rotates(*key); });
   std::ranges::stable_sort(keys, std::ranges::greater(), [](const kms::KeyPtr& key) {
@@ -181,16 +195,32 @@ void print_single_keys(MetricsText& text, RunningService& service, Assembly& ass
   for (const kms::KeyPtr& key : keys) {
     text.sample({{"key_id", key->id()}}, std::max(limit - key->record().on_demand_rotations, 0));
   }
+}
+
+/// Of the key materials that are nearest to the limit.
+void print_invocations(MetricsText& text, const RunningService& service, Assembly& assembly,
+                       const std::vector<kms::KeyPtr>& keys) {
+  struct Row {
+    std::uint64_t invocations;
+    std::string_view key_id;
+    std::string_view material_id;
+  };
+  std::vector<Row> rows;
+  for (const kms::KeyPtr& key : keys) {
+    for (const auto& material : key->materials()) {
+      if (material->record.construction != Construction::kDirect) continue;
+      rows.push_back({inventory_of(assembly.service()).invocations(*material), key->id(),
+                      material->record.material_id});
+    }
+  }
+  std::ranges::stable_sort(rows, std::ranges::greater(), &Row::invocations);
+  if (rows.size() > service.config().key_metrics) rows.resize(service.config().key_metrics);
   text.family(
       "keyhold_key_material_invocations", "gauge",
       "Encryptions counted towards 2^32 under a key material that encrypts messages itself; "
       "0 until this process first uses it.");
-  for (const kms::KeyPtr& key : keys) {
-    for (const auto& material : key->materials()) {
-      if (material->record.construction != Construction::kDirect) continue;
-      text.sample({{"key_id", key->id()}, {"material_id", material->record.material_id}},
-                  inventory_of(assembly.service()).invocations(*material));
-    }
+  for (const Row& row : rows) {
+    text.sample({{"key_id", row.key_id}, {"material_id", row.material_id}}, row.invocations);
   }
 }
 
@@ -214,7 +244,8 @@ std::string print_metrics(RunningService& service) {
     print_key_states(text, keys);
     print_rotations(text, keys, service.domain_now());
     print_key_uses(text, keys, service.config().key_metrics);
-    print_single_keys(text, service, *assembly, keys);
+    print_rotations_left(text, service, keys);
+    print_invocations(text, service, *assembly, keys);
     text.family(
         "keyhold_snapshot_age_seconds", "gauge",
         "Since what is held in memory was read; changes are made to store and memory alike.");

@@ -71,6 +71,11 @@ void Recovery::shut(Trouble trouble, std::string_view what) {
   changed_.notify_all();
 }
 
+void Recovery::give_up() {
+  given_up_ = true;
+  log::error("token: not tried again, so that nobody locks it; restart with the right PIN");
+}
+
 void Recovery::report(std::uint64_t recoveries, BreakerEvent event, Trouble trouble,
                       std::string_view what) {
   // A caller's junk must not cost a lock.
@@ -82,8 +87,8 @@ void Recovery::report(std::uint64_t recoveries, BreakerEvent event, Trouble trou
       shut(trouble, what);
       break;
     case BreakerStep::kGiveUp:
-      given_up_ = true;
       shut(trouble, what);
+      give_up();
       break;
     case BreakerStep::kNothing:
     case BreakerStep::kTry:
@@ -185,9 +190,8 @@ void Recovery::recover() {
     log::error("token: not back: " + why);
     if (!actions_.may_try_again()) {
       take(BreakerEvent::kPinRefused);
-      given_up_ = true;
       note(Trouble::kPinRefused, why);
-      log::error("token: not tried again, so that nobody locks it; restart with the right PIN");
+      give_up();
       changed_.wait(lock, [this] { return ending_; });
       return;
     }

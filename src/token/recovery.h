@@ -70,6 +70,7 @@ class Recovery {
   BreakerStep take(BreakerEvent event);
   void note(Trouble trouble, std::string_view what);
   void shut(Trouble trouble, std::string_view what);
+  void give_up();
   /// Waits; false when the end has come.
   bool wait(std::unique_lock<std::mutex>& lock, std::chrono::milliseconds time);
 

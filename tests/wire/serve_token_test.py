@@ -5,6 +5,7 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -61,10 +62,27 @@ class TokenTest(ServeCase):
         self.assertEqual(self.page("/readyz")[0], 503)
         self.assertEqual(self.metric("keyhold_ready"), 0)
         client = self.client()
-        self.assert_fails("KeyUnavailableException", lambda: client.decrypt(sealed))
+        self.assert_answers_of_an_absent_token(client, sealed)
         os.rename(self.token + ".away", self.token)
         self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
         self.assertEqual(client.decrypt(sealed), b"text")
+
+        # The same once it has been there.
+        os.rename(self.token, self.token + ".away")
+        # Whose first call that needs an object of it notices.
+        self.assert_fails("KMSInternalException", lambda: client.call("CreateKey"))
+        self.wait_until(lambda: self.page("/readyz")[0] == 503, "the token's loss")
+        self.assert_answers_of_an_absent_token(client, sealed)
+        os.rename(self.token + ".away", self.token)
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+
+    def assert_answers_of_an_absent_token(self, client, sealed):
+        """The API model has no KeyUnavailableException for the last two."""
+        self.assert_fails("KeyUnavailableException", lambda: client.decrypt(sealed))
+        self.assert_fails("KMSInternalException", lambda: client.call("CreateKey"))
+        self.assert_fails(
+            "KMSInternalException", lambda: client.call("GenerateRandom", NumberOfBytes=16)
+        )
 
     def test_is_one_services_at_a_time(self):
         self.init()
@@ -304,6 +322,31 @@ class TokenTest(ServeCase):
         client.encrypt(key, b"x")
         self.assertEqual(self.metric("keyhold_token_breaker_opened_total"), 0)
 
+    def test_that_refuses_the_pin_when_it_is_back_is_given_up(self):
+        self.init()
+        self.use_faults()
+        self.write_config()
+        self.start()
+        client = self.client()
+        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.assertEqual(self.metric("keyhold_token_given_up"), 0)
+        self.assertEqual(
+            self.metric("keyhold_calls_total", operation="CreateKey", error="KMSInternalException"),
+            0,
+        )
+        self.faults("C_EncryptInit 1 CKR_DEVICE_ERROR\nC_Login * CKR_PIN_INCORRECT\n")
+        self.assert_fails("KeyUnavailableException", lambda: client.encrypt(key, b"x"))
+        self.wait_until(lambda: self.metric("keyhold_token_given_up") == 1, "the end of trials")
+        self.wait_for_line("^token: not tried again")
+        self.assertIn("given up", self.page("/readyz")[1])
+        self.assertEqual(self.metric("keyhold_ready"), 0)
+
+        # Only another process tries again.
+        self.faults("")
+        self.end()
+        self.start()
+        self.assertEqual(self.metric("keyhold_token_given_up"), 0)
+
     def test_that_hangs_for_good_is_left_to_the_watchdog(self):
         self.init()
         self.use_faults()
@@ -330,6 +373,7 @@ class TokenTest(ServeCase):
         since = time.monotonic()
         time.sleep(2)
         self.assertEqual(supervisor.count("WATCHDOG=1", since), 0)
+        self.assertEqual([level for level, _ in self.stuck_lines()], ["error"])
         status, text = self.page("/readyz")
         self.assertEqual(status, 503, text)
         self.assert_fails("KeyUnavailableException", lambda: self.client().decrypt(sealed))
@@ -338,6 +382,32 @@ class TokenTest(ServeCase):
         self.faults("")
         self.start()
         self.assertEqual(self.client().decrypt(sealed), b"text")
+
+    def test_that_hangs_and_comes_back_after_all_is_in_the_log(self):
+        self.init()
+        self.use_faults()
+        self.settings["profile.sessions.call_timeout"] = "200ms"
+        self.settings["profile.recovery.restart_after_hang"] = "400ms"
+        self.settings["http.light_work"] = "pool"
+        self.write_config()
+        self.start()
+        key = self.client().call("CreateKey")["KeyMetadata"]["KeyId"]
+        self.assertEqual(self.stuck_lines(), [])
+        self.faults("C_Encrypt 1 delay:3000\n")
+        hung = threading.Thread(target=self.call_in_vain, args=(key,))
+        hung.start()
+        self.wait_until(lambda: len(self.stuck_lines()) == 1, "the line of a stuck token")
+        hung.join()
+        self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
+        self.wait_until(lambda: len(self.stuck_lines()) == 2, "the line of its end")
+        (level, stuck), (_, well) = self.stuck_lines()
+        self.assertEqual(level, "error")
+        self.assertIn("a call has not come back in time", stuck)
+        self.assertTrue(well.startswith("no longer stuck"), well)
+
+    def stuck_lines(self):
+        lines = [(line["level"], line["message"]) for line in self.lines()]
+        return [(level, said) for level, said in lines if re.match("(no longer )?stuck", said)]
 
     def call_in_vain(self, key):
         try:
@@ -362,6 +432,7 @@ class TokenTest(ServeCase):
     def test_that_hangs_does_not_keep_a_service_from_ending(self):
         self.init()
         self.use_faults()
+        self.settings["profile.sessions.call_timeout"] = "500ms"
         self.write_config(drain__deadline="1s")
         self.start()
         client = self.client()
@@ -370,7 +441,9 @@ class TokenTest(ServeCase):
         hung = threading.Thread(target=self.call_in_vain, args=(key,), daemon=True)
         hung.start()
         time.sleep(1)
+        since = time.monotonic()
         self.assertEqual(self.end(signal.SIGTERM), 1)
+        self.assertLess(time.monotonic() - since, 6)
         # What was answered is on record.
         with open(os.path.join(self.data, "audit", "events.jsonl"), encoding="utf-8") as file:
             names = [json.loads(line)["eventName"] for line in file.read().split("\n") if line]

@@ -167,8 +167,8 @@ Result<void> check_address(const Config& config) {
   options.host = config.listen.host;
   options.port = config.listen.port;
   TRY(http::Server::start(
-      options, [](http::Request&) { return Gateway::unavailable(); }, Gateway::overload,
-      Gateway::protocol_error));
+      options, [](http::Request&) { return Gateway::unavailable(ErrorCode::kKeyUnavailable); },
+      Gateway::overload, Gateway::protocol_error));
   return {};
 }
 
