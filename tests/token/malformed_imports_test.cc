@@ -3,6 +3,7 @@
 // is left.
 #include <gtest/gtest.h>
 #include <openssl/core_names.h>
+#include <openssl/objects.h>
 #include <openssl/rsa.h>
 
 #include <algorithm>
@@ -21,8 +22,23 @@ namespace {
 using namespace keyhold::test;
 using openssl::Number;
 
-// The object identifier rsaEncryption.
+// Object identifiers of rsaEncryption and id-ecPublicKey.
 const Bytes kRsaEncryption{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
+const Bytes kEcPublicKey{0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+const Bytes kPrimeField{0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x01};
+
+/// OpenSSL's number of a spec's curve.
+int curve_nid(KeySpec spec) {
+  const char* name = PublicKey::curve_name(spec);
+  const int nist = EC_curve_nist2nid(name);
+  return nist != NID_undef ? nist : OBJ_sn2nid(name);
+}
+
+Der curve_parameters(KeySpec spec) {
+  const ASN1_OBJECT* name = OBJ_nid2obj(curve_nid(spec));
+  const unsigned char* data = OBJ_get0_data(name);
+  return {0x06, Bytes(data, data + OBJ_length(name))};
+}
 
 Der private_key_info(const Bytes& algorithm, Der parameters, Der key) {
   return der_sequence({der_integer(0), der_sequence({{0x06, algorithm}, std::move(parameters)}),
@@ -224,6 +240,244 @@ TEST_F(MalformedRsaImports, WithTheExponent3IsIncorrect) {
   import("e = 3", kSpec, Bytes(brought.bytes.data(), brought.bytes.data() + brought.bytes.size()));
   EXPECT_EQ(taken_, 0);
   EXPECT_EQ(incorrect_, refused_);
+}
+
+TEST_F(MalformedRsaImports, OfAnotherNumberIsRefusedOrWorks) {
+  for (std::size_t place = 0; place < kNumbers; ++place) {
+    const int at = static_cast<int>(place);
+    const std::string name(kNames[place]);
+    for (const int number : {0, 1, 2, 3, -1}) {
+      import_with(name + " = " + std::to_string(number), {{at, der_integer(number)}});
+    }
+    for (const int difference : {-1, 2}) {
+      import_with(name + " and " + std::to_string(difference), {{at, plus(place, difference)}});
+    }
+    const Number negative(BN_dup(good_[place].get()));
+    BN_set_negative(negative.get(), 1);
+    import_with("-" + name, {{at, der_integer(negative.get())}});
+    for (const int bits : {16, 2048, 16000}) {
+      import_with(name + " of " + std::to_string(bits) + " ones", {{at, all_ones(bits)}});
+    }
+    Der padded = der_integer(good_[place].get());
+    padded.content.insert(padded.content.begin(), 300, 0);
+    import_with(name + " behind zeros", {{at, padded}});
+    for (std::size_t other = 0; other < kNumbers; ++other) {
+      if (other == place) continue;
+      import_with(name + " = " + std::string(kNames[other]),
+                  {{at, der_integer(good_[other].get())}});
+    }
+  }
+}
+
+TEST_F(MalformedRsaImports, OfSeveralOtherNumbersIsRefusedOrWorks) {
+  const Der zero = der_integer(0);
+  const Der one = der_integer(1);
+  const Der n = der_integer(good_[0].get());
+  const Der d = der_integer(good_[2].get());
+  import_with("p = q = 0", {{3, zero}, {4, zero}});
+  import_with("p = q = d = 0", {{2, zero}, {3, zero}, {4, zero}});
+  import_with("no CRT", {{3, zero}, {4, zero}, {5, zero}, {6, zero}, {7, zero}});
+  import_with("n and e alone", {{2, zero}, {3, zero}, {4, zero}, {5, zero}, {6, zero}, {7, zero}});
+  import_with("p = 1, q = n", {{3, one}, {4, n}, {5, zero}, {6, d}, {7, one}});
+  import_with("e = d = 1", {{1, one}, {2, one}, {5, one}, {6, one}});
+  import_with("e = 0, d = 0", {{1, zero}, {2, zero}, {5, zero}, {6, zero}});
+  import_with("all ones", {{0, one}, {1, one}, {2, one}, {3, one}, {4, one}, {5, one}, {6, one}});
+  import_with("all of one length", {{1, all_ones(2048)},
+                                    {2, all_ones(2048)},
+                                    {3, all_ones(2048)},
+                                    {4, all_ones(2048)},
+                                    {5, all_ones(2048)},
+                                    {6, all_ones(2048)},
+                                    {7, all_ones(2048)}});
+}
+
+TEST_F(MalformedRsaImports, WithAFlawAtAnyLevelIsRefusedOrWorks) {
+  Der whole = document(numbers());
+  for (const DerFlaw& flaw : der_flaws()) {
+    int element = 0;
+    for_each_element(whole, [&](Der& der) {
+      Bytes spoilt = flaw.spoil(der);
+      der.spoilt = std::move(spoilt);
+      import("element " + std::to_string(element++) + ": " + std::string(flaw.name), kSpec,
+             whole.encoded());
+      der.spoilt.reset();
+    });
+  }
+}
+
+class MalformedCurveImports : public MalformedImports {
+ protected:
+  static Bytes number(const BIGNUM* value, std::size_t size) {
+    Bytes bytes(size);
+    BN_bn2binpad(value, bytes.data(), static_cast<int>(size));
+    return bytes;
+  }
+
+  struct Curve {
+    KeySpec spec;
+    openssl::Group group;
+    std::size_t size;
+    Number order;
+  };
+  static Curve curve(KeySpec spec) {
+    Curve curve{spec, openssl::Group(EC_GROUP_new_by_curve_name(curve_nid(spec))),
+                static_cast<std::size_t>(row_of(spec).bits + 7) / 8, nullptr};
+    curve.order.reset(BN_dup(EC_GROUP_get0_order(curve.group.get())));
+    return curve;
+  }
+  static Bytes point(const Curve& curve, const BIGNUM* scalar, point_conversion_form_t form) {
+    const openssl::Point at(EC_POINT_new(curve.group.get()));
+    EC_POINT_mul(curve.group.get(), at.get(), scalar, nullptr, nullptr, nullptr);
+    Bytes bytes(EC_POINT_point2oct(curve.group.get(), at.get(), form, nullptr, 0, nullptr));
+    EC_POINT_point2oct(curve.group.get(), at.get(), form, bytes.data(), bytes.size(), nullptr);
+    return bytes;
+  }
+
+  static Der public_part(Bytes of) {
+    of.insert(of.begin(), 0);  // no unused bits
+    return {0xa1, {}, {{0x03, std::move(of)}}};
+  }
+  static Der document(KeySpec spec, Bytes scalar, std::vector<Der> more = {},
+                      std::optional<Der> parameters = {}) {
+    std::vector<Der> key{der_integer(1), der_octets(std::move(scalar))};
+    key.insert(key.end(), more.begin(), more.end());
+    return private_key_info(kEcPublicKey, parameters ? *parameters : curve_parameters(spec),
+                            der_sequence(std::move(key)));
+  }
+
+  /// The curve's parameters, written out; each number can be another (SEC 1, appendix C.2).
+  static Der written_out(const Curve& curve, std::optional<Der> prime, std::optional<Der> order,
+                         const Bytes& generator) {
+    const Number p(BN_new());
+    const Number a(BN_new());
+    const Number b(BN_new());
+    EC_GROUP_get_curve(curve.group.get(), p.get(), a.get(), b.get(), nullptr);
+    return der_sequence(
+        {der_integer(1), der_sequence({{0x06, kPrimeField}, prime ? *prime : der_integer(p.get())}),
+         der_sequence(
+             {der_octets(number(a.get(), curve.size)), der_octets(number(b.get(), curve.size))}),
+         der_octets(generator), order ? *order : der_integer(curve.order.get()), der_integer(1)});
+  }
+
+  static Number plus(const Number& to, int difference) {
+    Number sum(BN_dup(to.get()));
+    difference < 0 ? BN_sub_word(sum.get(), static_cast<BN_ULONG>(-difference))
+                   : BN_add_word(sum.get(), static_cast<BN_ULONG>(difference));
+    return sum;
+  }
+};
+
+TEST_F(MalformedCurveImports, OfAnyScalarIsRefusedOrWorks) {
+  for (const KeySpec spec : {KeySpec::kEccNistP256, KeySpec::kEccNistP384, KeySpec::kEccNistP521,
+                             KeySpec::kEccSecgP256K1}) {
+    const Curve of = curve(spec);
+    const auto import_scalar = [&](std::string_view name, Bytes scalar) {
+      import(name, spec, document(spec, std::move(scalar)).encoded());
+    };
+    Bytes one(of.size);
+    one.back() = 1;
+    import_scalar("one", one);
+    import_scalar("the highest", number(plus(of.order, -1).get(), of.size));
+    EXPECT_EQ(refused_, 0);
+    import_scalar("zero", Bytes(of.size));
+    import_scalar("the order", number(of.order.get(), of.size));
+    import_scalar("the order and one", number(plus(of.order, 1).get(), of.size));
+    import_scalar("all ones", Bytes(of.size, 0xff));
+    import_scalar("none", {});
+    import_scalar("one byte", {7});
+    import_scalar("one byte of zero", {0});
+    import_scalar("shorter", Bytes(of.size - 1, 0x55));
+    import_scalar("longer by a zero", number(plus(of.order, -5).get(), of.size + 1));
+    import_scalar("longer", Bytes(of.size + 1, 0x55));
+    import_scalar("much longer", Bytes(1000, 0x55));
+    EXPECT_GT(refused_, 0);
+    refused_ = 0;
+  }
+}
+
+TEST_F(MalformedCurveImports, OfOtherParametersIsRefusedOrWorks) {
+  constexpr KeySpec kSpec = KeySpec::kEccNistP256;
+  const Curve of = curve(kSpec);
+  const Bytes scalar(of.size, 0x55);
+  const auto import_under = [&](std::string_view name, Der parameters) {
+    import(name, kSpec, document(kSpec, scalar, {}, std::move(parameters)).encoded());
+  };
+  const Number one(BN_new());
+  BN_one(one.get());
+  const Number seven(BN_new());
+  BN_set_word(seven.get(), 7);
+  const Bytes generator = point(of, one.get(), POINT_CONVERSION_UNCOMPRESSED);
+  import_under("no parameters", {0x05, {}, {}, Bytes()});
+  import_under("NULL", {0x05, {}});
+  import_under("another curve", curve_parameters(KeySpec::kEccSecgP256K1));
+  import_under("a larger curve", curve_parameters(KeySpec::kEccNistP521));
+  import_under("no curve", {0x06, kEcPublicKey});
+  import_under("written out", written_out(of, {}, {}, generator));
+  import_under("another generator",
+               written_out(of, {}, {}, point(of, seven.get(), POINT_CONVERSION_UNCOMPRESSED)));
+  import_under("a compressed generator",
+               written_out(of, {}, {}, point(of, one.get(), POINT_CONVERSION_COMPRESSED)));
+  import_under("the generator at infinity", written_out(of, {}, {}, {0}));
+  import_under("a generator of zeros", written_out(of, {}, {}, Bytes(generator.size())));
+  for (const int number : {-1, 0, 1, 2, 3, 4}) {
+    import_under("a prime of " + std::to_string(number),
+                 written_out(of, der_integer(number), {}, generator));
+    import_under("an order of " + std::to_string(number),
+                 written_out(of, {}, der_integer(number), generator));
+  }
+  const Number huge(BN_new());
+  BN_set_bit(huge.get(), 5000);
+  import_under("a huge even prime", written_out(of, der_integer(huge.get()), {}, generator));
+  BN_set_bit(huge.get(), 0);
+  import_under("a huge prime", written_out(of, der_integer(huge.get()), {}, generator));
+  import_under("a huge order", written_out(of, {}, der_integer(huge.get()), generator));
+}
+
+TEST_F(MalformedCurveImports, OfAnotherPublicKeyIsRefusedOrWorks) {
+  constexpr KeySpec kSpec = KeySpec::kEccNistP256;
+  const Curve of = curve(kSpec);
+  const Bytes scalar(of.size, 0x55);
+  const Number value(BN_bin2bn(scalar.data(), static_cast<int>(scalar.size()), nullptr));
+  const auto import_with = [&](std::string_view name, Der more) {
+    import(name, kSpec, document(kSpec, scalar, {std::move(more)}).encoded());
+  };
+  const Bytes own = point(of, value.get(), POINT_CONVERSION_UNCOMPRESSED);
+  import_with("its own", public_part(own));
+  EXPECT_EQ(refused_, 0);
+  import_with("its own, compressed",
+              public_part(point(of, value.get(), POINT_CONVERSION_COMPRESSED)));
+  Bytes off = own;
+  off.back() ^= 1;
+  import_with("off the curve", public_part(off));
+  import_with("another's",
+              public_part(point(of, plus(value, 1).get(), POINT_CONVERSION_UNCOMPRESSED)));
+  import_with("at infinity", public_part({0}));
+  import_with("none", public_part({}));
+  import_with("short", public_part(Bytes(own.begin(), own.end() - 1)));
+  import_with("another curve's", public_part(Bytes(97, 0x04)));
+  import_with("parameters of another curve inside",
+              {0xa0, {}, {curve_parameters(KeySpec::kEccNistP384)}});
+  import_with("parameters inside that are none", {0xa0, {}, {{0x05, {}}}});
+  import("nothing", kSpec, {0x30, 0x00});
+}
+
+TEST_F(MalformedCurveImports, WithAFlawAtAnyLevelIsRefusedOrWorks) {
+  constexpr KeySpec kSpec = KeySpec::kEccNistP256;
+  const Curve of = curve(kSpec);
+  const Bytes scalar(of.size, 0x55);
+  const Number value(BN_bin2bn(scalar.data(), static_cast<int>(scalar.size()), nullptr));
+  Der whole =
+      document(kSpec, scalar, {public_part(point(of, value.get(), POINT_CONVERSION_UNCOMPRESSED))});
+  for (const DerFlaw& flaw : der_flaws()) {
+    int element = 0;
+    for_each_element(whole, [&](Der& der) {
+      Bytes spoilt = flaw.spoil(der);
+      der.spoilt = std::move(spoilt);
+      import("element " + std::to_string(element++) + ": " + std::string(flaw.name), kSpec,
+             whole.encoded());
+      der.spoilt.reset();
+    });
+  }
 }
 
 }  // namespace
