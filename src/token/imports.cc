@@ -33,6 +33,20 @@ bool is_of_another_kind(const pkcs11::Error& error) {
   return error.function() == "Imports" || error.function() == "prove_new";
 }
 
+/// Whether a token says that the wrapping is well and what was in it is no such key: those that
+/// look at lengths and curves when they unwrap.
+bool says_of_another_kind(const pkcs11::Error& error) {
+  return error.function() == "C_UnwrapKey" &&
+         (error.rv() == CKR_KEY_SIZE_RANGE || error.rv() == CKR_CURVE_NOT_SUPPORTED ||
+          error.rv() == CKR_DOMAIN_PARAMS_INVALID);
+}
+
+/// Whether a failure is of sessions, handles or logins, which no key brings about.
+bool is_of_the_session(const pkcs11::Error& error) {
+  return lost_before_effect(error) || error.sessions_exhausted() || error.handle_stale() ||
+         error.pin_refused();
+}
+
 }  // namespace
 
 class Imports::Unwrapped final : public UnwrappedMaterial {
@@ -245,18 +259,8 @@ pkcs11::Result<UnwrappedMaterialPtr> Imports::prove(const Source& source, Materi
     PKCS11_TRY_ASSIGN(const bool fits, has_length(source, kind, object.handle()));
     if (!fits) return not_of_its_kind();
   }
-  PKCS11_TRY_ASSIGN(const auto shown, objects_.read(object.handle()));
-  if (const auto flaw = openness(shown)) {
-    return pkcs11::Error(CKR_ATTRIBUTE_VALUE_INVALID, "C_UnwrapKey", *flaw);
-  }
-  auto proven = materials_.prove_new(KeyObjects{object.handle()}, kind, std::move(public_key));
-  if (!proven) {
-    // The token does all this with keys of its own, so that what it will not do is the material's.
-    const pkcs11::Error& error = proven.error();
-    const bool refused = error.fate() == pkcs11::Fate::kCaller && !error.handle_stale();
-    return refused || error.ambiguous() ? not_of_its_kind() : error;
-  }
-  GeneratedMaterial& made = *proven;
+  PKCS11_TRY_ASSIGN(GeneratedMaterial made,
+                    materials_.prove_new(KeyObjects{object.handle()}, kind, std::move(public_key)));
   Bytes fingerprint = made.check_value;
   if (row_of(kind.spec).form == KeyForm::kAes) {
     const Material material{{}, made.construction, made.check_value, {}};
@@ -267,6 +271,17 @@ pkcs11::Result<UnwrappedMaterialPtr> Imports::prove(const Source& source, Materi
   if (made.custody != Custody::kHostStaged) made.custody = source.custody;
   return UnwrappedMaterialPtr(std::make_shared<const Unwrapped>(
       this, kind, std::move(object), std::move(made), std::move(fingerprint)));
+}
+
+/// The token does with keys of its own all that a proof is made of, so that what it does not do
+/// with this one, while it is well otherwise, is the material's doing. Numbers that are no key fail
+/// in many places, and by codes that elsewhere mean a broken token.
+Error Imports::fail_proof(const Inside& inside, const pkcs11::Error& error, std::string_view what) {
+  if (is_of_another_kind(error)) return incorrect(error.text());
+  if (!is_of_the_session(error) && link_.says_bad_key(error) && guard_.is_well()) {
+    return incorrect(error.text());
+  }
+  return guard_.fail(inside, error, what);
 }
 
 Result<UnwrappedMaterialPtr> Imports::unwrap(const Inside& inside, const WrappingKey& wrapping_key,
@@ -287,7 +302,6 @@ Result<UnwrappedMaterialPtr> Imports::unwrap(const Inside& inside, const Wrappin
   const auto key = sorted->keys.front();
 
   const auto fail = [&](const pkcs11::Error& error) -> Error {
-    if (is_of_another_kind(error)) return incorrect(error.text());
     // Some say of the caller's bytes what others say of a broken token: then it is looked at.
     if (link_.says_bad_wrapped_key(error) && (!error.token_gone() || link_.look())) {
       return invalid_ciphertext(error.text());
@@ -307,9 +321,15 @@ Result<UnwrappedMaterialPtr> Imports::unwrap(const Inside& inside, const Wrappin
   }
   auto object = unwrap_from(
       *source, unwrapped_material_template(link_.profile(), kind, capabilities_.custody(kind)));
-  if (!object) return fail(object.error());
+  if (!object) {
+    if (says_of_another_kind(object.error())) return incorrect(object.error().text());
+    return fail(object.error());
+  }
+  const auto shown = objects_.read(object->handle());
+  if (!shown) return guard_.fail(inside, shown.error(), "reading unwrapped key material");
+  if (const auto flaw = openness(*shown)) return internal("unwrapped key material: " + *flaw);
   auto proven = prove(*source, kind, std::move(*object));
-  if (!proven) return fail(proven.error());
+  if (!proven) return fail_proof(inside, proven.error(), "proving unwrapped key material");
   guard_.no_doubt();
   return std::move(*proven);
 }
@@ -346,8 +366,12 @@ Result<void> Imports::keep(const Inside& inside, const UnwrappedMaterial& materi
   if (!shown) return guard_.fail(inside, shown.error(), "reading kept key material");
   if (const auto flaw = openness(*shown)) return internal("kept key material: " + *flaw);
   const auto proof = prove_kept(unwrapped, *kept);
-  if (!proof) return guard_.fail(inside, proof.error(), "proving kept key material");
-  if (*proof != Proof::kHolds) return internal("what was kept is not what was unwrapped");
+  if (!proof) return fail_proof(inside, proof.error(), "proving kept key material");
+  if (*proof != Proof::kHolds) {
+    // Numbers that are nearly a pair pass one proof and fail another.
+    if (is_pair(unwrapped.kind().spec)) return incorrect("what was kept fails its proof");
+    return internal("what was kept is not what was unwrapped");
+  }
   objects_.remember(name, {*kept});
   return {};
 }

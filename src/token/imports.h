@@ -62,6 +62,7 @@ class Imports {
   pkcs11::Result<UnwrappedMaterialPtr> prove(const Source& source, MaterialKind kind,
                                              SessionObject object);
   pkcs11::Result<Proof> prove_kept(const Unwrapped& material, pkcs11::ObjectHandle key);
+  Error fail_proof(const Inside& inside, const pkcs11::Error& error, std::string_view what);
 
   TokenLink& link_;
   TokenGuard& guard_;

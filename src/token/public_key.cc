@@ -110,6 +110,18 @@ bool fits(const EVP_PKEY* key, const AlgorithmRow& algorithm) {
   }
 }
 
+/// FIPS 186-5, section 5.1 and appendix A.1.1: an odd modulus of the spec's length, an odd exponent
+/// above 2^16 and below 2^256. OpenSSL, and tokens that are built on it, go astray with some
+/// others, and an exponent of 1 encrypts nothing.
+bool are_rsa_numbers(KeySpec spec, const BIGNUM* modulus, const BIGNUM* exponent) {
+  constexpr int kLeastExponentBits = 17;
+  constexpr int kMostExponentBits = 256;
+  const int exponent_bits = BN_num_bits(exponent);
+  return BN_num_bits(modulus) == row_of(spec).bits && BN_is_odd(modulus) == 1 &&
+         BN_is_odd(exponent) == 1 && exponent_bits >= kLeastExponentBits &&
+         exponent_bits <= kMostExponentBits;
+}
+
 }  // namespace
 
 struct PublicKey::Parsed {
@@ -154,7 +166,7 @@ std::shared_ptr<const PublicKey> PublicKey::of_rsa(KeySpec spec, ByteView modulu
   const openssl::Number n = number(modulus);
   const openssl::Number e = number(exponent);
   const openssl::Builder builder(OSSL_PARAM_BLD_new());
-  if (n == nullptr || e == nullptr || BN_num_bits(n.get()) != row_of(spec).bits ||
+  if (n == nullptr || e == nullptr || !are_rsa_numbers(spec, n.get(), e.get()) ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) != 1 ||
       OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) != 1) {
     return nullptr;

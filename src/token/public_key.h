@@ -22,9 +22,9 @@ class PublicKey {
   PublicKey(const PublicKey&) = delete;
   PublicKey& operator=(const PublicKey&) = delete;
 
-  /// From the parts that tokens show: modulus and exponent; the uncompressed point of a curve; the
-  /// 32 bytes of an Edwards key; the encoded key of ML-DSA (FIPS 204, algorithm 22). Nothing for
-  /// what is not a key of that spec.
+  /// From the parts that tokens show: modulus and exponent, within FIPS 186-5's bounds; the
+  /// uncompressed point of a curve; the 32 bytes of an Edwards key; the encoded key of ML-DSA (FIPS
+  /// 204, algorithm 22). Nothing for what is not a key of that spec.
   static std::shared_ptr<const PublicKey> of_rsa(KeySpec spec, ByteView modulus, ByteView exponent);
   static std::shared_ptr<const PublicKey> of_point(KeySpec spec, ByteView point);
   static std::shared_ptr<const PublicKey> of_ml_dsa(KeySpec spec, ByteView key);

@@ -79,9 +79,7 @@ Error TokenGuard::fail(const Inside& inside, const pkcs11::Error& error, std::st
     recovery_.report(inside.recoveries, BreakerEvent::kBadInput, Trouble::kNone, {});
     return answer;
   }
-  const auto seen = link_.look();
-  const auto healthy = seen ? prove_health() : pkcs11::Result<Proof>(seen.error());
-  if (!healthy || *healthy != Proof::kHolds) return lost(inside, answer.detail());
+  if (!is_well()) return lost(inside, answer.detail());
   // A token that is well and goes on failing is initialised again, now and then.
   if (repeatable == Repeatable::kYes && doubts_.fetch_add(1) + 1 >= kDoubts && may_restart()) {
     doubts_ = 0;
@@ -100,6 +98,12 @@ bool TokenGuard::sessions_stay_lost(const Inside& inside) {
 
 void TokenGuard::forget_lost_sessions() {
   if (moment_now() - session_lost_at_ > kSessionsRemembered.count()) sessions_lost_ = 0;
+}
+
+bool TokenGuard::is_well() {
+  const auto seen = link_.look();
+  const auto healthy = seen ? prove_health() : pkcs11::Result<Proof>(seen.error());
+  return healthy && *healthy == Proof::kHolds;
 }
 
 bool TokenGuard::may_restart() {

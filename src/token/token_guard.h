@@ -63,6 +63,9 @@ class TokenGuard {
   Error lost(const Inside& inside, std::string_view what);
   /// The error for an object that a search does not find; `was_there`: it did once.
   Error missing(const Inside& inside, const ObjectName& name, bool was_there);
+  /// Whether the token answers and computes what it should, so that what it just refused was not
+  /// its own trouble. Recovers nothing.
+  bool is_well();
   /// A call has succeeded: earlier failures were not the token's.
   void no_doubt() {
     if (doubts_.load(std::memory_order_relaxed) != 0) doubts_ = 0;

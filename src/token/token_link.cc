@@ -199,6 +199,13 @@ bool TokenLink::says_bad_wrapped_key(const pkcs11::Error& error) const {
   return error.function() == "C_UnwrapKey" && std::ranges::find(codes, error.rv()) != codes.end();
 }
 
+bool TokenLink::says_bad_key(const pkcs11::Error& error) const {
+  if (says_gone(error)) return false;
+  if (!error.token_gone()) return true;
+  const auto& codes = profile_.unwrap_bad_codes;
+  return std::ranges::find(codes, error.rv()) != codes.end();
+}
+
 bool TokenLink::says_gone(const pkcs11::Error& error) const {
   return std::ranges::find(profile_.reinit_on, error.rv()) != profile_.reinit_on.end();
 }

@@ -82,6 +82,9 @@ class TokenLink {
   bool says_bad_ciphertext(const pkcs11::Error& error) const;
   /// Whether that is how it answers a wrapped key that is none.
   bool says_bad_wrapped_key(const pkcs11::Error& error) const;
+  /// Whether it may be a key from outside, and no trouble of the token's, that made a use of it
+  /// fail: a code that tells of a lost token does so where the profile knows it of wrapped keys.
+  bool says_bad_key(const pkcs11::Error& error) const;
   /// Whether this token means by that that it is gone, whatever others mean.
   bool says_gone(const pkcs11::Error& error) const;
 

@@ -158,6 +158,22 @@ TEST_F(TokenImportsContract, ThatDoNotUnwrapAreInvalidAndOfAnotherKindIncorrect)
   }
 }
 
+TEST_F(TokenImportsContract, OfALengthThatNoAesKeyHasAreIncorrect) {
+  for (const WrappingAlgorithmRow& way : wrapping_algorithm_rows()) {
+    const MaterialKind kind{};
+    if (!known().lack(kind, way.algorithm).empty()) continue;
+    const Parameters with = parameters(way.algorithm, KeySpec::kRsa2048);
+    for (const std::size_t size : {std::size_t{16}, std::size_t{31}, std::size_t{33}}) {
+      SCOPED_TRACE(std::string(to_string(way.algorithm)) + " " + std::to_string(size));
+      const auto brought = keyhold::test::brought_secret(kind.spec, size);
+      const auto refused = token().unwrap_material(
+          with.key, kind, wrap_material(with.public_key, way.algorithm, brought.bytes.view()));
+      ASSERT_FALSE(refused);
+      EXPECT_EQ(refused.error().code(), ErrorCode::kIncorrectKeyMaterial) << why(refused);
+    }
+  }
+}
+
 TEST_F(TokenImportsContract, AreKeptOverARestartWithTheirWrappingKeys) {
   const MaterialKind kind{KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac};
   const WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaAesKeyWrapSha1;

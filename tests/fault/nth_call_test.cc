@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/kms/fixture.h"
+#include "tests/support/brought_material.h"
 #include "tests/support/fault_files.h"
 #include "tests/support/places.h"
 
@@ -285,6 +286,46 @@ TEST_P(NthCallOfAnImport, FailingLeavesAnImportDoneOrNeverBegun) {
   });
   world_.restart();
   expect_whole_with_at_most(0);
+}
+
+class FailingProof : public NthCallOfAnImport {};
+INSTANTIATE_TEST_SUITE_P(Codes, FailingProof,
+                         ::testing::Values(std::tuple("CKR_GENERAL_ERROR", Custody::kResident)),
+                         name_of);
+
+// What a token does not do with a key from outside is the key's fault only if it is well.
+TEST_P(FailingProof, IsTheCallersFaultOnlyWhereTheTokenIsWell) {
+  const token::MaterialKind kind{KeySpec::kEccNistP256, KeyUsage::kSignVerify};
+  const KeyPtr key = world_.create_external_key(kind);
+  const auto parameters = world_.import_parameters(key);
+  ASSERT_TRUE(parameters) << why(parameters);
+  const auto brought = keyhold::test::bring_new(kind);
+  const auto import_under = [&](std::string_view faults) {
+    // The import token is opened by then, which takes calls of the same functions.
+    EXPECT_FALSE(world_.import(key, *parameters, as_bytes("no key")));
+    files_.set_script(faults);
+    auto imported = world_.import(key, *parameters, brought.bytes.view());
+    files_.no_faults();
+    return imported;
+  };
+  for (const std::string_view faults :
+       {"C_Sign * CKR_GENERAL_ERROR\n", "C_DeriveKey 1 CKR_TOKEN_NOT_PRESENT\n",
+        "C_DeriveKey 1 CKR_DEVICE_ERROR\n"}) {
+    SCOPED_TRACE(faults);
+    const auto opened = world_.token().health().times_opened;
+    const auto imported = import_under(faults);
+    EXPECT_EQ(code_of(imported), ErrorCode::kKeyUnavailable) << why(imported);
+    settle();
+    EXPECT_GT(world_.token().health().times_opened, opened);
+  }
+  for (const std::string_view faults :
+       {"C_Sign 1 CKR_GENERAL_ERROR\n", "C_DeriveKey 1 CKR_GENERAL_ERROR\n"}) {
+    SCOPED_TRACE(faults);
+    const auto imported = import_under(faults);
+    EXPECT_EQ(code_of(imported), ErrorCode::kIncorrectKeyMaterial) << why(imported);
+  }
+  const auto imported = world_.import(key, *parameters, brought.bytes.view());
+  EXPECT_TRUE(imported) << why(imported);
 }
 
 TEST_P(NthCallOfAnImport, FailingLeavesADeletionOfMaterialToBeFinished) {
