@@ -46,15 +46,17 @@ Result<void> check_algorithm(const kms::Service& service, const KeyUse& use, con
   return service.check_algorithm(key, parse_word<Algorithm>(*algorithm).value());
 }
 
+bool names_asymmetric_algorithm(const KeyUse& use, const Request& request) {
+  const std::string* algorithm = request.text(use.algorithm_member);
+  return algorithm != nullptr && *algorithm != kSymmetricDefault;
+}
+
 /// Whether the request's ciphertext is no blob of ours but the bare block of an asymmetric key,
 /// which must be named since nothing in the block tells it.
 bool is_bare_ciphertext(kms::Service& service, const kms::Scope& scope, const KeyUse& use,
                         const Request& request) {
   const std::string* identifier = request.text(use.member);
-  const std::string* algorithm = request.text(use.algorithm_member);
-  if (identifier == nullptr || algorithm == nullptr || *algorithm == kSymmetricDefault) {
-    return false;
-  }
+  if (identifier == nullptr || !names_asymmetric_algorithm(use, request)) return false;
   const auto named = service.find_key(scope, *identifier, use.lookup);
   return named && (*named)->record().spec != KeySpec::kSymmetricDefault;
 }
@@ -235,7 +237,15 @@ Result<void> Dispatcher::resolve(const Operation& operation, const Request& requ
         !is_bare_ciphertext(service_, context.scope(), use, request)) {
       const Bytes* blob = request.blob(kCiphertextMember);
       context.ciphertext_ = kms::parse_ciphertext_blob(*blob);
-      if (!context.ciphertext_) return Error(ErrorCode::kInvalidCiphertext);
+      if (!context.ciphertext_) {
+        // The block of an asymmetric key does not say of which.
+        if (identifier == nullptr && names_asymmetric_algorithm(use, request)) {
+          return Error(ErrorCode::kValidation, std::string(use.member) + " is required with " +
+                                                   std::string(use.algorithm_member) + " " +
+                                                   *request.text(use.algorithm_member) + ".");
+        }
+        return Error(ErrorCode::kInvalidCiphertext);
+      }
       if (identifier == nullptr) {
         context.keys_.at(i) = service_.find_key_by_id(context.scope(), context.ciphertext_->key_id);
         if (context.keys_.at(i) == nullptr) return kms::ciphertext_access_denied();

@@ -186,6 +186,14 @@ TEST_F(Imports, DatesAndModelsGoTogether) {
   const Reply wrong = call("ImportKeyMaterial", importing(key, material, R"("ValidTo":"soon")"));
   EXPECT_EQ(wrong.error_code(), "SerializationException") << wrong.body;
   EXPECT_EQ(describe(key).text("KeyMetadata.KeyState"), "PendingImport");
+
+  // Which key it is, and whether material is imported into it at all, is looked at before.
+  const std::string body = R"("ImportToken":"AAAA","EncryptedKeyMaterial":"AAAA")";
+  const Reply nowhere =
+      call("ImportKeyMaterial", with_key("11111111-2222-4333-8444-555555555555", body));
+  EXPECT_EQ(nowhere.error_code(), "NotFoundException") << nowhere.body;
+  const Reply of_aws = call("ImportKeyMaterial", with_key(new_key(), body));
+  EXPECT_EQ(of_aws.error_code(), "UnsupportedOperationException") << of_aws.body;
 }
 
 TEST_F(Imports, TokensAndMaterialsThatDoNotFitAreToldApart) {

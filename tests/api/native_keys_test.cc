@@ -264,7 +264,13 @@ TEST_F(NativeKeys, EncryptAndDecryptRsaBlocks) {
     // Without the algorithm it is taken for a ciphertext of ours, which it is not.
     expect_error(call("Decrypt", with_ciphertext(blob, member("KeyId", id))),
                  "InvalidCiphertextException");
-    expect_error(call("Decrypt", with_ciphertext(blob, by)), "InvalidCiphertextException");
+    expect_error(call("Decrypt", with_ciphertext(blob, by)), "ValidationException",
+                 "KeyId is required with EncryptionAlgorithm " + algorithm + ".");
+    expect_error(
+        call("ReEncrypt", with_ciphertext(blob, member("SourceEncryptionAlgorithm", algorithm) +
+                                                    "," + member("DestinationKeyId", id))),
+        "ValidationException",
+        "SourceKeyId is required with SourceEncryptionAlgorithm " + algorithm + ".");
     expect_error(call("Decrypt", with_ciphertext(zeros(256), member("KeyId", id) + "," + by)),
                  "InvalidCiphertextException");
     expect_error(call("Decrypt", with_ciphertext("AAAA", member("KeyId", id) + "," + by)),

@@ -32,6 +32,10 @@ struct Request {
 
   Result<void> complete() {
     if (!expiration_model) expiration_model = std::string(kExpires);
+    return {};
+  }
+
+  Result<void> check_with_keys(const Context&) const {
     if (*expiration_model == kExpires && !valid_to) {
       return Error(ErrorCode::kValidation,
                    "A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES");
