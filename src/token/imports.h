@@ -46,8 +46,9 @@ class Imports {
     Custody custody = Custody::kImported;
   };
 
-  pkcs11::Result<Source> open_in_token(pkcs11::ObjectHandle key, const WrappingAlgorithmRow& row,
-                                       ByteView block, ByteView rest);
+  pkcs11::Result<std::optional<Source>> open_in_token(pkcs11::ObjectHandle key,
+                                                      const WrappingAlgorithmRow& row,
+                                                      ByteView block, ByteView rest);
   pkcs11::Result<std::optional<Source>> open_in_service(pkcs11::ObjectHandle key,
                                                         const WrappingAlgorithmRow& row,
                                                         ByteView block, ByteView rest);
