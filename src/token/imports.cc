@@ -10,6 +10,7 @@
 #include "token/key_wrap.h"
 #include "token/locked_memory.h"
 #include "token/oaep.h"
+#include "token/private_key_info.h"
 
 namespace keyhold::token {
 namespace {
@@ -138,7 +139,8 @@ pkcs11::Result<std::optional<Imports::Source>> Imports::open_in_token(
 
 /// Nothing for a block that no encryption made, or that holds no AES-256 key where it should.
 pkcs11::Result<std::optional<Imports::Source>> Imports::open_in_service(
-    pkcs11::ObjectHandle key, const WrappingAlgorithmRow& row, ByteView block, ByteView rest) {
+    pkcs11::ObjectHandle key, KeySpec spec, const WrappingAlgorithmRow& row, ByteView block,
+    ByteView rest) {
   const auto memory = LockedMemory::take(block.size());
   const auto message = LockedMemory::take(block.size());
   if (!memory || !message) return no_memory();
@@ -159,7 +161,17 @@ pkcs11::Result<std::optional<Imports::Source>> Imports::open_in_service(
   if (row.envelope == Envelope::kAesKey) {
     if (opened.size() != kWrappingAesKeySize) return std::optional<Source>();
     aes_key = Secret(opened);
+    if (is_pair(spec)) {
+      const auto unwrapped = LockedMemory::take(rest.size());
+      if (!unwrapped) return no_memory();
+      const auto size = unwrap_with_padding_into(aes_key.view(), rest, unwrapped->bytes());
+      // Bytes that do not unwrap are the token's to refuse.
+      if (size && !is_private_key_info(spec, unwrapped->bytes().first(*size))) {
+        return not_of_its_kind();
+      }
+    }
   } else {
+    if (is_pair(spec) && !is_private_key_info(spec, opened)) return not_of_its_kind();
     random_.fill({aes_key.data(), aes_key.size()});
     wrapped = wrap_with_padding(aes_key.view(), opened);
   }
@@ -316,6 +328,7 @@ Result<UnwrappedMaterialPtr> Imports::unwrap(const Inside& inside, const Wrappin
   const auto key = sorted->keys.front();
 
   const auto fail = [&](const pkcs11::Error& error) -> Error {
+    if (is_of_another_kind(error)) return incorrect(error.text());
     // Some say of the caller's bytes what others say of a broken token: then it is looked at.
     if (link_.says_bad_wrapped_key(error) && (!error.token_gone() || link_.look())) {
       return invalid_ciphertext(error.text());
@@ -326,7 +339,7 @@ Result<UnwrappedMaterialPtr> Imports::unwrap(const Inside& inside, const Wrappin
   const ByteView rest = wrapped.subspan(size);
   auto source = capabilities_.imports().padding(row.padding).place == Place::kToken
                     ? open_in_token(key, row, block, rest)
-                    : open_in_service(key, row, block, rest);
+                    : open_in_service(key, kind.spec, row, block, rest);
   if (!source) return fail(source.error());
   if (!*source) return invalid_ciphertext("the RSA block does not hold what it should");
   auto object = unwrap_from(

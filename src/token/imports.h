@@ -49,7 +49,7 @@ class Imports {
   pkcs11::Result<std::optional<Source>> open_in_token(pkcs11::ObjectHandle key,
                                                       const WrappingAlgorithmRow& row,
                                                       ByteView block, ByteView rest);
-  pkcs11::Result<std::optional<Source>> open_in_service(pkcs11::ObjectHandle key,
+  pkcs11::Result<std::optional<Source>> open_in_service(pkcs11::ObjectHandle key, KeySpec spec,
                                                         const WrappingAlgorithmRow& row,
                                                         ByteView block, ByteView rest);
   pkcs11::Result<SessionObject> unwrap_from(const Source& source,
