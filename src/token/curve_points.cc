@@ -27,6 +27,14 @@ Bytes base_point(KeySpec spec) {
   return uncompressed(group.get(), EC_GROUP_get0_generator(group.get()));
 }
 
+Bytes curve_order(KeySpec spec) {
+  const openssl::Group group = group_of(spec);
+  const BIGNUM* order = EC_GROUP_get0_order(group.get());
+  Bytes bytes(static_cast<std::size_t>(BN_num_bytes(order)));
+  BN_bn2bin(order, bytes.data());
+  return bytes;
+}
+
 std::optional<std::array<PublicKeyPtr, 2>> public_keys_of_x(KeySpec spec, ByteView x) {
   const openssl::QuietErrors quiet;
   const openssl::Group group = group_of(spec);

@@ -14,6 +14,9 @@ namespace keyhold::token {
 /// of a curve of points.
 Bytes base_point(KeySpec spec);
 
+/// The order of the base point: what private scalars are below.
+Bytes curve_order(KeySpec spec);
+
 /// The two public keys that have that x coordinate; nothing if no point has it.
 std::optional<std::array<PublicKeyPtr, 2>> public_keys_of_x(KeySpec spec, ByteView x);
 

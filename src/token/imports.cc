@@ -10,11 +10,14 @@
 #include "token/key_wrap.h"
 #include "token/locked_memory.h"
 #include "token/oaep.h"
+#include "token/private_key_info.h"
 
 namespace keyhold::token {
 namespace {
 
 constexpr std::size_t kWrappingAesKeySize = 32;
+constexpr std::size_t kAes128KeySize = 16;
+constexpr std::size_t kAes192KeySize = 24;
 constexpr std::string_view kWrappingKeyLabel = "keyhold wrapping key";
 
 std::size_t modulus_size(KeySpec spec) { return static_cast<std::size_t>(row_of(spec).bits) / 8; }
@@ -26,6 +29,10 @@ Error incorrect(std::string_view detail) {
 /// Not one that can be told of the caller's material, and not one of the token's either.
 pkcs11::Error not_of_its_kind() {
   return pkcs11::Error(CKR_KEY_TYPE_INCONSISTENT, "Imports", "the material is of another kind");
+}
+
+pkcs11::Error no_memory() {
+  return pkcs11::Error(CKR_HOST_MEMORY, "mlock", "no memory can be locked");
 }
 
 /// Halves that do not belong together are found out by the proof.
@@ -101,33 +108,42 @@ Result<Bytes> Imports::generate_wrapping_key(const Inside& inside,
   return Bytes(spki.begin(), spki.end());
 }
 
-pkcs11::Result<Imports::Source> Imports::open_in_token(pkcs11::ObjectHandle key,
-                                                       const WrappingAlgorithmRow& row,
-                                                       ByteView block, ByteView rest) {
+/// Nothing for a block that holds no AES-256 key where it should, as far as the token tells.
+pkcs11::Result<std::optional<Imports::Source>> Imports::open_in_token(
+    pkcs11::ObjectHandle key, const WrappingAlgorithmRow& row, ByteView block, ByteView rest) {
   if (row.envelope == Envelope::kMaterial) {
-    return Source{.padding = row.padding,
-                  .unwrapping_key = key,
-                  .wrapped = Bytes(block.begin(), block.end())};
+    return std::optional(Source{.padding = row.padding,
+                                .unwrapping_key = key,
+                                .wrapped = Bytes(block.begin(), block.end())});
   }
   const CK_MECHANISM_TYPE type = *capabilities_.imports().key_unwrapping;
   PKCS11_TRY_ASSIGN(const pkcs11::Mechanism mechanism, mechanism_of(row_of(row.padding)));
-  PKCS11_TRY_ASSIGN(
-      SessionObject held,
-      link_.objects().unwrap(mechanism, key, block,
-                             unwrapping_key_template(link_.profile(), std::array{type})));
-  const auto handle = held.handle();
-  return Source{.held = std::move(held),
-                .unwrapping_key = handle,
-                .wrapped = Bytes(rest.begin(), rest.end())};
+  auto held = link_.objects().unwrap(mechanism, key, block,
+                                     unwrapping_key_template(link_.profile(), std::array{type}));
+  if (!held) {
+    if (says_of_another_kind(held.error())) return std::optional<Source>();
+    return held.error();
+  }
+  const auto handle = held->handle();
+  const auto shown = link_.on_session([&](pkcs11::Session& session) {
+    return pkcs11::get_attribute(session, handle, CKA_VALUE_LEN);
+  });
+  const bool kept_back = !shown && shown.error().fate() == pkcs11::Fate::kCaller;
+  if (!shown && !kept_back) return shown.error();
+  const auto length = shown ? shown->number() : std::nullopt;
+  if (length == kAes128KeySize || length == kAes192KeySize) return std::optional<Source>();
+  return std::optional(Source{.held = std::move(*held),
+                              .unwrapping_key = handle,
+                              .wrapped = Bytes(rest.begin(), rest.end())});
 }
 
 /// Nothing for a block that no encryption made, or that holds no AES-256 key where it should.
 pkcs11::Result<std::optional<Imports::Source>> Imports::open_in_service(
-    pkcs11::ObjectHandle key, const WrappingAlgorithmRow& row, ByteView block, ByteView rest) {
+    pkcs11::ObjectHandle key, KeySpec spec, const WrappingAlgorithmRow& row, ByteView block,
+    ByteView rest) {
   const auto memory = LockedMemory::take(block.size());
   const auto message = LockedMemory::take(block.size());
-  if (!memory || !message)
-    return pkcs11::Error(CKR_HOST_MEMORY, "mlock", "no memory can be locked");
+  if (!memory || !message) return no_memory();
   const auto done = decrypt_bare(link_, key, block, memory->bytes());
   if (!done) {
     if (link_.says_bad_ciphertext(done.error())) return std::optional<Source>();
@@ -145,7 +161,17 @@ pkcs11::Result<std::optional<Imports::Source>> Imports::open_in_service(
   if (row.envelope == Envelope::kAesKey) {
     if (opened.size() != kWrappingAesKeySize) return std::optional<Source>();
     aes_key = Secret(opened);
+    if (is_pair(spec)) {
+      const auto unwrapped = LockedMemory::take(rest.size());
+      if (!unwrapped) return no_memory();
+      const auto size = unwrap_with_padding_into(aes_key.view(), rest, unwrapped->bytes());
+      // Bytes that do not unwrap are the token's to refuse.
+      if (size && !is_private_key_info(spec, unwrapped->bytes().first(*size))) {
+        return not_of_its_kind();
+      }
+    }
   } else {
+    if (is_pair(spec) && !is_private_key_info(spec, opened)) return not_of_its_kind();
     random_.fill({aes_key.data(), aes_key.size()});
     wrapped = wrap_with_padding(aes_key.view(), opened);
   }
@@ -302,25 +328,22 @@ Result<UnwrappedMaterialPtr> Imports::unwrap(const Inside& inside, const Wrappin
   const auto key = sorted->keys.front();
 
   const auto fail = [&](const pkcs11::Error& error) -> Error {
+    if (is_of_another_kind(error)) return incorrect(error.text());
     // Some say of the caller's bytes what others say of a broken token: then it is looked at.
     if (link_.says_bad_wrapped_key(error) && (!error.token_gone() || link_.look())) {
       return invalid_ciphertext(error.text());
     }
     return guard_.fail(inside, error, "unwrapping key material");
   };
-  std::optional<Source> source;
-  if (capabilities_.imports().padding(row.padding).place == Place::kToken) {
-    auto opened = open_in_token(key, row, wrapped.first(size), wrapped.subspan(size));
-    if (!opened) return fail(opened.error());
-    source.emplace(std::move(*opened));
-  } else {
-    auto opened = open_in_service(key, row, wrapped.first(size), wrapped.subspan(size));
-    if (!opened) return fail(opened.error());
-    if (!*opened) return invalid_ciphertext("the RSA block does not decrypt");
-    source.emplace(std::move(**opened));
-  }
+  const ByteView block = wrapped.first(size);
+  const ByteView rest = wrapped.subspan(size);
+  auto source = capabilities_.imports().padding(row.padding).place == Place::kToken
+                    ? open_in_token(key, row, block, rest)
+                    : open_in_service(key, kind.spec, row, block, rest);
+  if (!source) return fail(source.error());
+  if (!*source) return invalid_ciphertext("the RSA block does not hold what it should");
   auto object = unwrap_from(
-      *source, unwrapped_material_template(link_.profile(), kind, capabilities_.custody(kind)));
+      **source, unwrapped_material_template(link_.profile(), kind, capabilities_.custody(kind)));
   if (!object) {
     if (says_of_another_kind(object.error())) return incorrect(object.error().text());
     return fail(object.error());
@@ -328,7 +351,7 @@ Result<UnwrappedMaterialPtr> Imports::unwrap(const Inside& inside, const Wrappin
   const auto shown = objects_.read(object->handle());
   if (!shown) return guard_.fail(inside, shown.error(), "reading unwrapped key material");
   if (const auto flaw = openness(*shown)) return internal("unwrapped key material: " + *flaw);
-  auto proven = prove(*source, kind, std::move(*object));
+  auto proven = prove(**source, kind, std::move(*object));
   if (!proven) return fail_proof(inside, proven.error(), "proving unwrapped key material");
   guard_.no_doubt();
   return std::move(*proven);

@@ -46,9 +46,10 @@ class Imports {
     Custody custody = Custody::kImported;
   };
 
-  pkcs11::Result<Source> open_in_token(pkcs11::ObjectHandle key, const WrappingAlgorithmRow& row,
-                                       ByteView block, ByteView rest);
-  pkcs11::Result<std::optional<Source>> open_in_service(pkcs11::ObjectHandle key,
+  pkcs11::Result<std::optional<Source>> open_in_token(pkcs11::ObjectHandle key,
+                                                      const WrappingAlgorithmRow& row,
+                                                      ByteView block, ByteView rest);
+  pkcs11::Result<std::optional<Source>> open_in_service(pkcs11::ObjectHandle key, KeySpec spec,
                                                         const WrappingAlgorithmRow& row,
                                                         ByteView block, ByteView rest);
   pkcs11::Result<SessionObject> unwrap_from(const Source& source,

@@ -39,6 +39,9 @@ class KnownToken {
   /// (PKCS#11 2.40, section 4.9). No table tells that either.
   bool calls_unwrapped_always_sensitive() const { return name_.starts_with("kryoptic-"); }
 
+  /// Whether it shows how long an AES key is that it unwrapped.
+  bool shows_unwrapped_aes_lengths() const { return !name_.starts_with("softhsm-"); }
+
   // What it lacks, as the table has it; empty where it lacks nothing.
   std::string lack(KeySpec spec, Algorithm algorithm) const;
   /// For all algorithms of the kind.

@@ -174,6 +174,27 @@ TEST_F(TokenImportsContract, OfALengthThatNoAesKeyHasAreIncorrect) {
   }
 }
 
+TEST_F(TokenImportsContract, UnderAnotherAesKeyThanOneOf256BitsAreInvalid) {
+  for (const WrappingAlgorithmRow& way : wrapping_algorithm_rows()) {
+    const MaterialKind kind{KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac};
+    if (way.envelope != Envelope::kAesKey || !known().lack(kind, way.algorithm).empty()) continue;
+    const bool seen =
+        known().place(kind, way.algorithm) == "service" || known().shows_unwrapped_aes_lengths();
+    const Parameters with = parameters(way.algorithm, KeySpec::kRsa2048);
+    const Brought brought = bring_new(kind);
+    for (const std::size_t size : {std::size_t{16}, std::size_t{24}}) {
+      SCOPED_TRACE(std::string(to_string(way.algorithm)) + " " + std::to_string(size));
+      const auto unwrapped = token().unwrap_material(
+          with.key, kind,
+          wrap_material(with.public_key, way.algorithm, brought.bytes.view(), size));
+      EXPECT_EQ(unwrapped.has_value(), !seen);
+      if (!unwrapped) {
+        EXPECT_EQ(unwrapped.error().code(), ErrorCode::kInvalidCiphertext) << why(unwrapped);
+      }
+    }
+  }
+}
+
 TEST_F(TokenImportsContract, AreKeptOverARestartWithTheirWrappingKeys) {
   const MaterialKind kind{KeySpec::kHmac256, KeyUsage::kGenerateVerifyMac};
   const WrappingAlgorithm algorithm = WrappingAlgorithm::kRsaAesKeyWrapSha1;
