@@ -45,6 +45,10 @@ Der private_key_info(const Bytes& algorithm, Der parameters, Der key) {
                        der_octets_of(std::move(key))});
 }
 
+/// Flaws that a token's library overlooks, and the service does not where it sees the bytes.
+constexpr std::array<std::string_view, 5> kStrictlyRefused = {
+    "twice", "trailing byte", "trailing element", "a length too long", "an indefinite length"};
+
 class MalformedImports : public TokenTest {
  protected:
   void SetUp() override {
@@ -79,6 +83,27 @@ class MalformedImports : public TokenTest {
                      std::string(to_string(usage)) + " " + std::string(to_string(key.algorithm)));
         import_so({spec, usage}, key, wrap_material(public_key, key.algorithm, document));
       }
+    }
+  }
+
+  /// The document with one flaw at a time, at every level.
+  void import_with_flaws(KeySpec spec, Der whole) {
+    for (const DerFlaw& flaw : der_flaws()) {
+      int element = 0;
+      for_each_element(whole, [&](Der& der) {
+        // Of a number, more bytes make another number.
+        const bool refused_by_service =
+            !der.parts.empty() && std::ranges::count(kStrictlyRefused, flaw.name) != 0;
+        taken_staged_ = 0;
+        Bytes spoilt = flaw.spoil(der);
+        der.spoilt = std::move(spoilt);
+        import("element " + std::to_string(element++) + ": " + std::string(flaw.name), spec,
+               whole.encoded());
+        der.spoilt.reset();
+        if (refused_by_service) {
+          EXPECT_EQ(taken_staged_, 0) << flaw.name;
+        }
+      });
     }
   }
 
@@ -150,10 +175,6 @@ class MalformedImports : public TokenTest {
   std::optional<Intruder> intruder_;
   std::size_t objects_ = 0;
 };
-
-/// Flaws that a token's library overlooks, and the service does not where it sees the bytes.
-constexpr std::array<std::string_view, 5> kStrictlyRefused = {
-    "twice", "trailing byte", "trailing element", "a length too long", "an indefinite length"};
 
 class MalformedRsaImports : public MalformedImports {
  protected:
@@ -298,24 +319,7 @@ TEST_F(MalformedRsaImports, OfSeveralOtherNumbersIsRefusedOrWorks) {
 }
 
 TEST_F(MalformedRsaImports, WithAFlawAtAnyLevelIsRefusedOrWorks) {
-  Der whole = document(numbers());
-  for (const DerFlaw& flaw : der_flaws()) {
-    int element = 0;
-    for_each_element(whole, [&](Der& der) {
-      // Of a number, more bytes make another number.
-      const bool refused_by_service =
-          !der.parts.empty() && std::ranges::count(kStrictlyRefused, flaw.name) != 0;
-      taken_staged_ = 0;
-      Bytes spoilt = flaw.spoil(der);
-      der.spoilt = std::move(spoilt);
-      import("element " + std::to_string(element++) + ": " + std::string(flaw.name), kSpec,
-             whole.encoded());
-      der.spoilt.reset();
-      if (refused_by_service) {
-        EXPECT_EQ(taken_staged_, 0) << flaw.name;
-      }
-    });
-  }
+  import_with_flaws(kSpec, document(numbers()));
 }
 
 class MalformedCurveImports : public MalformedImports {
@@ -483,23 +487,7 @@ TEST_F(MalformedCurveImports, WithAFlawAtAnyLevelIsRefusedOrWorks) {
   const Number value(BN_bin2bn(scalar.data(), static_cast<int>(scalar.size()), nullptr));
   Der whole =
       document(kSpec, scalar, {public_part(point(of, value.get(), POINT_CONVERSION_UNCOMPRESSED))});
-  for (const DerFlaw& flaw : der_flaws()) {
-    int element = 0;
-    for_each_element(whole, [&](Der& der) {
-      // Of a number, more bytes make another number.
-      const bool refused_by_service =
-          !der.parts.empty() && std::ranges::count(kStrictlyRefused, flaw.name) != 0;
-      taken_staged_ = 0;
-      Bytes spoilt = flaw.spoil(der);
-      der.spoilt = std::move(spoilt);
-      import("element " + std::to_string(element++) + ": " + std::string(flaw.name), kSpec,
-             whole.encoded());
-      der.spoilt.reset();
-      if (refused_by_service) {
-        EXPECT_EQ(taken_staged_, 0) << flaw.name;
-      }
-    });
-  }
+  import_with_flaws(kSpec, std::move(whole));
 }
 
 }  // namespace

@@ -32,6 +32,15 @@ class TokenTest(ServeCase):
             "KEYHOLD_FAULT_SCRIPT": self.script,
         }
 
+    def key_behind_faults(self):
+        """A client, and the id of a key that it made before the first fault."""
+        self.init()
+        self.use_faults()
+        self.write_config()
+        self.start()
+        client = self.client()
+        return client, client.call("CreateKey")["KeyMetadata"]["KeyId"]
+
     def supervise(self):
         supervisor = Supervisor(self.root)
         self.addCleanup(supervisor.close)
@@ -253,12 +262,7 @@ class TokenTest(ServeCase):
         self.wait_until(lambda: self.page("/readyz")[0] == 200, "readiness")
 
     def test_that_fails_makes_the_service_not_ready_until_it_is_back(self):
-        self.init()
-        self.use_faults()
-        self.write_config()
-        self.start()
-        client = self.client()
-        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        client, key = self.key_behind_faults()
         self.faults("* * CKR_DEVICE_ERROR\n")
         self.assertEqual(self.page("/readyz")[0], 503)
         self.assert_fails("KeyUnavailableException", lambda: client.encrypt(key, b"x"))
@@ -276,12 +280,7 @@ class TokenTest(ServeCase):
         )
 
     def test_that_loses_every_session_is_brought_back_as_one_that_was_lost(self):
-        self.init()
-        self.use_faults()
-        self.write_config()
-        self.start()
-        client = self.client()
-        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        client, key = self.key_behind_faults()
         sealed = client.encrypt(key, b"text")
         opened = 0
         for code in (
@@ -310,12 +309,7 @@ class TokenTest(ServeCase):
                 self.assertEqual(self.metric("keyhold_token_recoveries_total"), opened)
 
     def test_that_loses_a_session_once_is_not_lost(self):
-        self.init()
-        self.use_faults()
-        self.write_config()
-        self.start()
-        client = self.client()
-        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        client, key = self.key_behind_faults()
         self.faults("C_EncryptInit 1 CKR_SESSION_HANDLE_INVALID\n")
         client.encrypt(key, b"x")
         self.faults("C_EncryptInit 1 CKR_USER_NOT_LOGGED_IN\n")
@@ -323,12 +317,7 @@ class TokenTest(ServeCase):
         self.assertEqual(self.metric("keyhold_token_breaker_opened_total"), 0)
 
     def test_that_refuses_the_pin_when_it_is_back_is_given_up(self):
-        self.init()
-        self.use_faults()
-        self.write_config()
-        self.start()
-        client = self.client()
-        key = client.call("CreateKey")["KeyMetadata"]["KeyId"]
+        client, key = self.key_behind_faults()
         self.assertEqual(self.metric("keyhold_token_given_up"), 0)
         self.assertEqual(
             self.metric("keyhold_calls_total", operation="CreateKey", error="KMSInternalException"),
